@@ -1,0 +1,1 @@
+//! What people see: Leptos pages and server functions.

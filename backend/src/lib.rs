@@ -1,0 +1,1 @@
+//! Doing it: everything that touches database, machines and engines.

@@ -1,0 +1,3 @@
+//! A small CPU stand-in for GPU nodes that speaks the real command lines.
+
+fn main() {}
