@@ -1,0 +1,54 @@
+//! Experiments: what a person sets up and looks at.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptId, ClusterId, DatasetId, ExperimentId, JobId, ModelId, ProjectId};
+use crate::recipes::Recipe;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    pub id: ExperimentId,
+    pub project_id: ProjectId,
+    pub name: String,
+    /// None for a pushed or imported run.
+    pub setup: Option<Setup>,
+    pub created_at: Timestamp,
+}
+
+/// What a launched experiment is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    pub cluster_id: ClusterId,
+    /// The HF model; its converted form is what training starts from.
+    pub model_id: ModelId,
+    pub mcore_model_id: ModelId,
+    pub dataset_id: DatasetId,
+    pub recipe: Recipe,
+    /// GPUs per node that the experiment asks for.
+    pub gpus_per_node: u32,
+    /// Name of the preset it began with, e.g. `runbook`, `rehearsal`.
+    pub preset: String,
+}
+
+/// One launch of an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub experiment_id: ExperimentId,
+    /// 1 for the first launch.
+    pub number: u32,
+    pub job_id: JobId,
+    /// The folder `vN-date` as the trainer logged it, once known.
+    pub run_folder: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// The newest numbers of a running attempt, from its metric records.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    pub iteration: Option<u64>,
+    pub iterations: Option<u64>,
+    pub loss: Option<f64>,
+    pub seconds_left: Option<f64>,
+}
