@@ -1,0 +1,35 @@
+# The commands of a working day. Each says what it does when run; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: ## Install what is missing, build, start two rehearsal nodes and the console
+	@scripts/up.sh
+
+down: ## Stop the rehearsal nodes and the jobs on them
+	@scripts/down.sh
+
+reset: ## Ask, then stop everything and delete all data
+	@scripts/reset.sh
+
+demo: ## Walk the whole path over the HTTP API and leave the console open on the result
+	@scripts/demo.sh
+
+build: ## Build the console, the rehearsal and the browser half
+	@scripts/build.sh
+
+check: ## Format, clippy for host and wasm, boundaries, unit tests: before each commit
+	@scripts/check.sh
+
+test: ## Everything CI runs: check, supervisor and API tests, browser walks
+	@scripts/test.sh
+
+test-full: ## What is too slow or too big for CI: real torch, transformers, the 20 questions
+	@scripts/test_full.sh
+
+bench: ## Measure the figures and write docs/benchmarks.md and .json
+	@scripts/bench.sh
+
+.PHONY: help up down reset demo build check test test-full bench

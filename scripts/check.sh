@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Before each commit: format, clippy for both targets, boundaries, unit tests.
+source "$(dirname "$0")/common.sh"
+mkdir -p $site/pkg
+step "format" cargo fmt --all --check
+step "boundaries" scripts/check_boundaries.sh
+step "clippy, host" cargo clippy -q --all-targets -- -D warnings
+step "clippy, wasm" cargo clippy -q -p frontend --target wasm32-unknown-unknown -- -D warnings
+printf 'unit tests\n'
+cargo test -q --lib --bins

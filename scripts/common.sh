@@ -1,0 +1,74 @@
+# Shared by the scripts: where things lie, and how steps are named. Sourced, not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target=${CARGO_TARGET_DIR:-target}
+data=${TRAINYARD_DATA:-data}
+site=target/site          # rust-embed reads it from here in a dev build, so it does not follow CARGO_TARGET_DIR
+listen=${TRAINYARD_LISTEN:-127.0.0.1:7860}
+
+# step "what" command…  names a step, runs it, says how long it took; its output appears only when it fails.
+step() {
+  local what=$1 begun log
+  shift
+  begun=$(date +%s%N)
+  log=$(mktemp)
+  printf '  %-44s ' "$what"
+  if "$@" >"$log" 2>&1; then
+    printf 'done, %d.%d s\n' $((($(date +%s%N) - begun) / 1000000000)) $((($(date +%s%N) - begun) / 100000000 % 10))
+    rm -f "$log"
+  else
+    printf 'FAILED\n'
+    cat "$log" >&2
+    rm -f "$log"
+    exit 1
+  fi
+}
+
+present() { printf '  %-44s already there\n' "$1"; }
+
+# The version of a crate as Cargo.lock holds it.
+locked() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock; }
+
+# install_packages program=package …  installs the Debian packages of the programs that are missing.
+install_packages() {
+  local missing=() pair
+  for pair in "$@"; do
+    if [[ $pair == /* ]]; then
+      [[ -e ${pair%%=*} ]] || missing+=("${pair#*=}")
+    else
+      command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    fi
+  done
+  if [[ ${#missing[@]} -eq 0 ]]; then
+    present "Debian packages"
+  elif [[ $(id -u) -ne 0 ]]; then
+    printf '\nThese programs are missing. Install them, then run this again:\n\n  sudo apt-get install -y %s\n\n' "${missing[*]}" >&2
+    exit 1
+  else
+    step "Debian package list" apt-get update
+    step "Debian packages: ${missing[*]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+  fi
+}
+
+# What building needs beside Rust itself.
+install_build_tools() {
+  command -v cargo >/dev/null || {
+    printf '\nRust is missing. Install it with rustup (Debian: apt-get install rustup), then run this again.\n' >&2
+    exit 1
+  }
+  install_packages cc=gcc c++=g++ cmake=cmake brotli=brotli ssh=openssh-client ssh-keygen=openssh-client rsync=rsync curl=curl python3=python3
+  if [[ -d $(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown ]]; then
+    present "Rust target wasm32-unknown-unknown"
+  else
+    step "Rust target wasm32-unknown-unknown" rustup target add wasm32-unknown-unknown
+  fi
+  local version
+  version=$(locked wasm-bindgen)
+  if [[ $(wasm-bindgen --version 2>/dev/null) == "wasm-bindgen $version" ]]; then
+    present "wasm-bindgen $version"
+  else
+    # Without --locked: its own lock names releases that a registry may no longer serve.
+    step "wasm-bindgen $version" cargo install wasm-bindgen-cli --version "$version"
+  fi
+}
