@@ -1,0 +1,3 @@
+//! The rehearsal: a small CPU stand-in for GPU nodes that speaks the real command lines.
+
+pub mod model;
