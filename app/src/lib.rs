@@ -1,1 +1,29 @@
 //! What people see: Leptos pages and server functions.
+//!
+//! The server renders [`shell`] for every address that [`App`] knows (`leptos_axum::generate_route_list(App)`), hands server functions
+//! under `/fn/*` to `leptos_axum::handle_server_fns_with_context`, and provides for both what [`context`] lists. The shell sets the
+//! Content-Security-Policy itself, since only it knows the nonce.
+
+#![allow(dead_code, reason = "the rooms that use every text arrive one by one")]
+
+#[cfg(all(feature = "ssr", feature = "hydrate"))]
+compile_error!("`ssr` and `hydrate` are two builds: check them with two commands");
+
+mod browser;
+pub mod context;
+pub mod error;
+mod home;
+mod layout;
+mod people;
+mod shell;
+mod texts;
+
+pub use layout::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;
+
+/// Takes over the page that the server rendered. Called once by the wasm entry.
+#[cfg(feature = "hydrate")]
+pub fn hydrate() {
+    leptos::mount::hydrate_body(App);
+}

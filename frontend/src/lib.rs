@@ -1,1 +1,10 @@
 //! The wasm entry, nothing else.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Called by the script that the server puts into every page.
+#[wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    app::hydrate();
+}

@@ -1,0 +1,5 @@
+//! The start page.
+
+mod page;
+
+pub use page::HomePage;

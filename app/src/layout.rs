@@ -1,0 +1,150 @@
+//! The frame around every page: routes, navigation, language and colours.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::hooks::use_location;
+use leptos_router::{SsrMode, path};
+
+use crate::context::{Theme, Viewer, use_viewer};
+use crate::home::HomePage;
+use crate::people::{LoginPage, SetupPage};
+use crate::texts::{common as t, people};
+use domain::language::Language;
+
+/// Everything inside `<body>`.
+///
+/// Pages are rendered whole before they are sent (`SsrMode::Async`): their reads are short, and so they stand without wasm too.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_context(Viewer::current());
+    let language = use_viewer().language;
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Trainyard".to_owned() } else { format!("{page} · Trainyard") }/>
+        <Router>
+            <a class="skip" href="#main">{t::skip_to_content(language)}</a>
+            <Header/>
+            <main id="main" class="page" tabindex="-1">
+                <Routes fallback=NotFound>
+                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
+                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
+                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                </Routes>
+            </main>
+        </Router>
+    }
+}
+
+/// The noun pages, in the order of the path from a bare machine to a chat.
+fn rooms(language: Language) -> [(&'static str, &'static str); 6] {
+    [
+        ("/experiments", t::experiments(language)),
+        ("/datasets", t::datasets(language)),
+        ("/models", t::models(language)),
+        ("/deployments", t::deployments(language)),
+        ("/chat", t::chat(language)),
+        ("/nodes", t::nodes(language)),
+    ]
+}
+
+#[component]
+fn Header() -> impl IntoView {
+    let viewer = use_viewer();
+    let language = viewer.language;
+    let is_inside = viewer.person.is_some();
+    view! {
+        <header class="frame">
+            <A href="/" attr:class="frame-mark">"Trainyard"</A>
+            {is_inside.then(|| view! {
+                <nav class="frame-rooms" aria-label=t::main_navigation(language)>
+                    {rooms(language).map(|(address, name)| view! { <A href=address>{name}</A> }).collect_view()}
+                </nav>
+            })}
+            <div class="frame-tools">
+                <LanguageSwitch/>
+                <ThemeSwitch/>
+                {viewer.person.map(|person| view! { <PersonMenu person/> })}
+            </div>
+        </header>
+    }
+}
+
+/// The address of this page, to come back to after a plain form.
+fn here() -> Signal<String> {
+    let location = use_location();
+    Signal::derive(move || {
+        let (path, query) = (location.pathname.get(), location.search.get());
+        if query.is_empty() {
+            path
+        } else {
+            format!("{path}?{query}")
+        }
+    })
+}
+
+#[component]
+fn LanguageSwitch() -> impl IntoView {
+    let language = use_viewer().language;
+    let (other, tag, lang) = match language {
+        Language::En => ("中文", "zh", "zh-CN"),
+        Language::Zh => ("English", "en", "en"),
+    };
+    view! {
+        <form method="post" action="/session/language">
+            <input type="hidden" name="next" prop:value=here() value=here()/>
+            <button class="frame-button" name="language" value=tag lang=lang title=t::language(language)>{other}</button>
+        </form>
+    }
+}
+
+#[component]
+fn ThemeSwitch() -> impl IntoView {
+    let viewer = use_viewer();
+    let language = viewer.language;
+    let (next, mark, label) = match viewer.theme {
+        Theme::Auto => (Theme::Light, "◐", t::theme_auto(language)),
+        Theme::Light => (Theme::Dark, "○", t::theme_light(language)),
+        Theme::Dark => (Theme::Auto, "●", t::theme_dark(language)),
+    };
+    let title = format!("{}: {label}", t::theme(language));
+    view! {
+        <form method="post" action="/session/theme">
+            <input type="hidden" name="next" prop:value=here() value=here()/>
+            <button class="frame-button" name="theme" value=next.name() title=title.clone() aria-label=title>{mark}</button>
+        </form>
+    }
+}
+
+#[component]
+fn PersonMenu(person: String) -> impl IntoView {
+    let language = use_viewer().language;
+    view! {
+        <details class="menu">
+            <summary class="frame-button">{person}</summary>
+            <div class="menu-body">
+                <A href="/settings">{t::settings(language)}</A>
+                <form method="post" action="/session/logout">
+                    <button class="menu-item">{people::log_out(language)}</button>
+                </form>
+            </div>
+        </details>
+    }
+}
+
+#[component]
+fn NotFound() -> impl IntoView {
+    let language = use_viewer().language;
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    view! {
+        <Title text=t::not_found_title(language)/>
+        <section class="entry">
+            <h1>{t::not_found_title(language)}</h1>
+            <p class="lead">{t::not_found_body(language)}</p>
+            <A href="/">{t::to_home(language)}</A>
+        </section>
+    }
+}

@@ -1,0 +1,27 @@
+//! Every word of the interface, in both languages side by side: one function per text, so that the compiler finds a missing one.
+
+use domain::language::Language;
+
+/// `name => "English", "中文";` becomes `name(language) -> &'static str`.
+macro_rules! texts {
+    ($($name:ident => $en:literal, $zh:literal;)+) => {$(
+        #[doc = $en]
+        pub fn $name(language: ::domain::language::Language) -> &'static str {
+            match language {
+                ::domain::language::Language::En => $en,
+                ::domain::language::Language::Zh => $zh,
+            }
+        }
+    )+};
+}
+
+pub mod common;
+pub mod people;
+
+/// Chooses between two texts that were put together with values.
+pub fn choose(language: Language, en: String, zh: String) -> String {
+    match language {
+        Language::En => en,
+        Language::Zh => zh,
+    }
+}
