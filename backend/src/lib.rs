@@ -6,11 +6,25 @@
 pub mod changes;
 pub mod clock;
 pub mod error;
+pub mod people;
+pub mod secrets;
 pub mod store;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 pub use error::{Error, Result};
+
+/// What the process was started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Holds the database and the key file.
+    pub data_folder: PathBuf,
+    /// Description of a rehearsal cluster that the first project adopts.
+    pub rehearsal: Option<PathBuf>,
+}
 
 /// The one handle that every verb takes first. Cheap to clone.
 #[derive(Clone)]
@@ -19,25 +33,54 @@ pub struct Backend {
 }
 
 struct Inner {
+    settings: Settings,
     store: store::Store,
+    secrets: secrets::Secrets,
+    log_ins: people::LogIns,
     changes: changes::Changes,
+    stopping: CancellationToken,
 }
 
 impl Backend {
-    pub fn new(store: store::Store) -> Self {
-        let changes = changes::Changes::new();
-        Backend {
-            inner: Arc::new(Inner { store, changes }),
-        }
+    /// Reads or makes the key file in the data folder.
+    pub fn new(store: store::Store, settings: Settings) -> Result<Self> {
+        let secrets = secrets::Secrets::open(&settings.data_folder.join("secrets.key"))?;
+        Ok(Backend {
+            inner: Arc::new(Inner {
+                settings,
+                store,
+                secrets,
+                log_ins: people::LogIns::default(),
+                changes: changes::Changes::new(),
+                stopping: CancellationToken::new(),
+            }),
+        })
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     pub fn store(&self) -> &store::Store {
         &self.inner.store
     }
 
+    pub(crate) fn secrets(&self) -> &secrets::Secrets {
+        &self.inner.secrets
+    }
+
+    pub(crate) fn log_ins(&self) -> &people::LogIns {
+        &self.inner.log_ins
+    }
+
     /// What changed, for open browsers and waiting loops.
     pub fn changes(&self) -> &changes::Changes {
         &self.inner.changes
+    }
+
+    /// Cancelled when the process is asked to stop; every loop and stream selects on it.
+    pub fn stopping(&self) -> CancellationToken {
+        self.inner.stopping.clone()
     }
 }
 
