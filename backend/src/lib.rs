@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod clock;
 pub mod error;
+pub mod hosts;
 pub mod people;
 pub mod secrets;
 pub mod store;

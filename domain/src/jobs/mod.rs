@@ -1,5 +1,9 @@
 //! Jobs: one supervised piece of remote work, and its whole life.
 
+pub mod observation;
+pub mod transition;
+pub mod wrapper;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{JobId, NodeId, ProjectId};

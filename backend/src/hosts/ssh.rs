@@ -1,0 +1,228 @@
+//! A machine over SSH: one multiplexed connection, raw channels, a pinned host key.
+//!
+//! Channels instead of the library's `execute`: that buffers everything without bound and loses exit signals.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_ssh2_tokio::client::{AuthMethod, Client, ServerCheckMethod};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use domain::nodes::Address;
+use russh::{ChannelMsg, Preferred, cipher, client};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
+
+use super::{Exit, Host, HostError, Limits, Output, Wire};
+
+/// sshd allows ten sessions on a connection by default; eight leave room for a person's own.
+const SESSIONS: usize = 8;
+const CONNECT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVES_MISSED: usize = 3;
+
+/// How to get in.
+#[derive(Clone)]
+pub struct Login {
+    pub address: Address,
+    /// OpenSSH text of the private key, unencrypted.
+    pub private_key: String,
+    /// Pinned host key in OpenSSH form (`ssh-ed25519 AAAA…`).
+    pub host_key: String,
+}
+
+/// One node. Connects when first needed and again when the connection broke.
+pub struct SshHost {
+    login: Login,
+    client: Mutex<Option<Client>>,
+    sessions: Arc<Semaphore>,
+}
+
+impl SshHost {
+    pub fn new(login: Login) -> Self {
+        SshHost {
+            login,
+            client: Mutex::new(None),
+            sessions: Arc::new(Semaphore::new(SESSIONS)),
+        }
+    }
+
+    async fn client(&self) -> Result<Client, HostError> {
+        let mut client = self.client.lock().await;
+        if let Some(open) = client.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(open.clone());
+        }
+        let opened = timeout(CONNECT, connect(&self.login))
+            .await
+            .map_err(|_| HostError::TimedOut(CONNECT))??;
+        Ok(client.insert(opened).clone())
+    }
+
+    /// Lets go of a connection that did not answer, so that the next call opens a new one.
+    async fn forget(&self) {
+        self.client.lock().await.take();
+    }
+
+    async fn run_now(
+        &self,
+        command: &str,
+        stdin: Bytes,
+        limits: Limits,
+    ) -> Result<Output, HostError> {
+        let client = self.client().await?;
+        let mut channel = timeout(CONNECT, client.get_channel())
+            .await
+            .map_err(|_| HostError::TimedOut(CONNECT))?
+            .map_err(|error| HostError::Broken(error.to_string()))?;
+        let broken = |error: russh::Error| HostError::Broken(error.to_string());
+        channel.exec(true, command).await.map_err(broken)?;
+        // Fed beside reading: a command that answers before it has read everything would otherwise stall both sides.
+        let mut writer = channel.make_writer();
+        let feed = tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let _ = writer.write_all(&stdin).await;
+            let _ = writer.shutdown().await;
+        });
+        let (mut stdout, mut stderr, mut is_cut, mut exit) =
+            (BytesMut::new(), BytesMut::new(), false, None);
+        while let Some(message) = channel.wait().await {
+            match message {
+                ChannelMsg::Data { data } => {
+                    is_cut |= keep(&mut stdout, &data, limits.output_bytes)
+                }
+                ChannelMsg::ExtendedData { data, .. } => {
+                    is_cut |= keep(&mut stderr, &data, limits.output_bytes)
+                }
+                ChannelMsg::ExitStatus { exit_status } => {
+                    exit = Some(Exit::Code(exit_status.cast_signed()))
+                }
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    exit = Some(Exit::Signal(signal_text(&signal_name)))
+                }
+                ChannelMsg::Failure => {
+                    return Err(HostError::Broken(
+                        "the server refused to run a command".to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        feed.abort();
+        // A stream that ends without a status is a broken connection, never "the command has ended".
+        let exit = exit.ok_or_else(|| {
+            HostError::Broken("the connection closed before the command ended".to_owned())
+        })?;
+        Ok(Output {
+            stdout: stdout.freeze(),
+            stderr: stderr.freeze(),
+            exit,
+            is_cut,
+        })
+    }
+}
+
+#[async_trait]
+impl Host for SshHost {
+    async fn run(&self, command: &str, stdin: Bytes, limits: Limits) -> Result<Output, HostError> {
+        let _permit = self
+            .sessions
+            .acquire()
+            .await
+            .map_err(|_| HostError::Broken("closed".to_owned()))?;
+        let result = timeout(limits.time, self.run_now(command, stdin, limits))
+            .await
+            .unwrap_or(Err(HostError::TimedOut(limits.time)));
+        if matches!(result, Err(HostError::TimedOut(_) | HostError::Broken(_))) {
+            self.forget().await;
+        }
+        result
+    }
+
+    async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {
+        let client = self.client().await?;
+        let target = SocketAddr::from(([127, 0, 0, 1], port));
+        let channel = timeout(CONNECT, client.open_direct_tcpip_channel(target, None))
+            .await
+            .map_err(|_| HostError::TimedOut(CONNECT))?
+            .map_err(|error| HostError::Refused {
+                address: format!("port {port} on the node"),
+                why: error.to_string(),
+            })?;
+        Ok(Box::new(channel.into_stream()))
+    }
+}
+
+/// True when something had to be dropped.
+fn keep(kept: &mut BytesMut, data: &[u8], limit: usize) -> bool {
+    let room = limit.saturating_sub(kept.len()).min(data.len());
+    kept.extend_from_slice(&data[..room]);
+    room < data.len()
+}
+
+fn signal_text(signal: &russh::Sig) -> String {
+    match signal {
+        russh::Sig::Custom(name) => name.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The transport: AES-GCM first (fastest where the CPU has AES), keep-alives so that a half-open connection is noticed.
+pub(super) fn transport() -> client::Config {
+    let first = [cipher::AES_128_GCM, cipher::AES_256_GCM];
+    let others = Preferred::DEFAULT
+        .cipher
+        .iter()
+        .copied()
+        .filter(|name| !first.contains(name));
+    let ciphers: Vec<_> = first.into_iter().chain(others).collect();
+    client::Config {
+        preferred: Preferred {
+            cipher: ciphers.into(),
+            ..Preferred::DEFAULT
+        },
+        keepalive_interval: Some(KEEP_ALIVE),
+        keepalive_max: KEEP_ALIVES_MISSED,
+        nodelay: true,
+        ..client::Config::default()
+    }
+}
+
+/// The addresses of a host, looked up without blocking the async threads.
+pub(super) async fn resolve(host: &str, port: u16) -> Result<SocketAddr, HostError> {
+    tokio::net::lookup_host((host, port))
+        .await
+        .ok()
+        .and_then(|mut found| found.next())
+        .ok_or_else(|| HostError::UnknownHost(host.to_owned()))
+}
+
+async fn connect(login: &Login) -> Result<Client, HostError> {
+    let Address { host, port, user } = &login.address;
+    let address = resolve(host, *port).await?;
+    let pinned = login
+        .host_key
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or(&login.host_key)
+        .to_owned();
+    Client::connect_with_config(
+        address,
+        user,
+        AuthMethod::with_key(&login.private_key, None),
+        ServerCheckMethod::PublicKey(pinned),
+        transport(),
+    )
+    .await
+    .map_err(|error| match error {
+        async_ssh2_tokio::Error::KeyAuthFailed => HostError::KeyRefused(user.clone()),
+        async_ssh2_tokio::Error::KeyInvalid(why) => HostError::KeyUnreadable(why.to_string()),
+        async_ssh2_tokio::Error::ServerCheckFailed
+        | async_ssh2_tokio::Error::SshError(russh::Error::UnknownKey) => HostError::HostKeyChanged,
+        async_ssh2_tokio::Error::SshError(russh::Error::IO(why)) => HostError::Refused {
+            address: address.to_string(),
+            why: why.to_string(),
+        },
+        other => HostError::Broken(other.to_string()),
+    })
+}

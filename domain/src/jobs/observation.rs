@@ -1,0 +1,183 @@
+//! What a look at a process's folder says (`wrapper::look`).
+
+use crate::language::Text;
+
+/// A process as the node shows it at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing was launched here (under this epoch).
+    Absent,
+    Alive,
+    /// It ended and said how. `closing`: whether the program's own closing line stands in the log; None when none is asked for.
+    Exited {
+        code: i32,
+        closing: Option<bool>,
+    },
+    /// Neither alive nor ended by itself: the supervising shell was killed, or the node was rebooted.
+    Gone {
+        rebooted: bool,
+    },
+}
+
+/// One rank's observation. `marked` counts living processes that carry its cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    pub seen: Seen,
+    pub marked: u32,
+    pub log_size: u64,
+    pub log_inode: u64,
+}
+
+impl Process {
+    pub fn absent() -> Self {
+        Process {
+            seen: Seen::Absent,
+            marked: 0,
+            log_size: 0,
+            log_inode: 0,
+        }
+    }
+
+    /// Nothing of it lives on.
+    pub fn is_over(&self) -> bool {
+        self.seen != Seen::Alive && self.marked == 0
+    }
+}
+
+/// What a node answers when it is asked, or None while it cannot be reached.
+pub type Look = Option<Process>;
+
+/// Reads the output of `wrapper::look` for a launch with this epoch. Err: the text is not one.
+pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key).map(str::trim))
+    };
+    // The answer may have been cut off anywhere: only its last line says that it is whole.
+    if !text.ends_with("\nend\n") {
+        return Err("the answer is cut off".to_owned());
+    }
+    if value("folder").is_some() {
+        return Ok(Process::absent());
+    }
+    let need = |key: &str| {
+        value(key).ok_or_else(|| {
+            format!(
+                "no {key:?} in the answer {:?}",
+                text.chars().take(200).collect::<String>()
+            )
+        })
+    };
+    let number = |key: &str| {
+        need(key)?
+            .parse::<i64>()
+            .map_err(|error| format!("{key}: {error}"))
+    };
+    let boot = need("boot ")?;
+    let marked = u32::try_from(number("marked ")?).unwrap_or(u32::MAX);
+    let log: Vec<u64> = need("log")?
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let id: Vec<&str> = need("id")?.split(' ').collect();
+    let closing = match need("closing ")? {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    };
+    let code = need("rc")?.trim().parse::<i32>().ok();
+    let seen = if number("epoch ")? != epoch || id.len() < 4 {
+        Seen::Absent
+    } else if let Some(code) = code {
+        Seen::Exited { code, closing }
+    } else if need("alive ")? == "yes" && id[2] == boot {
+        Seen::Alive
+    } else {
+        Seen::Gone {
+            rebooted: id[2] != boot,
+        }
+    };
+    Ok(Process {
+        seen,
+        marked,
+        log_size: log.first().copied().unwrap_or(0),
+        log_inode: log.get(1).copied().unwrap_or(0),
+    })
+}
+
+/// How a process's end reads as the cause of a failure; None when it is none.
+pub fn complaint(rank: usize, process: &Process) -> Option<Text> {
+    match &process.seen {
+        Seen::Exited {
+            code: 0,
+            closing: Some(false),
+        } => Some(Text::new(
+            format!(
+                "Rank {rank} left with exit code 0, but without the program's closing line: it did not finish its work."
+            ),
+            format!("节点 {rank} 的进程以退出码 0 结束，但没有输出结束语：任务并未完成。"),
+        )),
+        Seen::Exited { code: 0, .. } | Seen::Absent | Seen::Alive => None,
+        Seen::Exited { code, .. } => Some(Text::new(
+            format!("Rank {rank} left with exit code {code}."),
+            format!("节点 {rank} 的进程以退出码 {code} 结束。"),
+        )),
+        Seen::Gone { rebooted: true } => Some(Text::new(
+            format!("The node of rank {rank} was rebooted."),
+            format!("节点 {rank} 已重启。"),
+        )),
+        Seen::Gone { rebooted: false } => Some(Text::new(
+            format!("The process of rank {rank} was killed without leaving an exit code."),
+            format!("节点 {rank} 的进程被强制结束，没有留下退出码。"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALIVE: &str = "boot b1\nepoch 2\nid 41 900 b1 2\nrc     \nlog 120 77\nalive yes\nmarked 3\nclosing no\nend\n";
+
+    #[test]
+    fn a_look_is_read() {
+        let seen = |text: &str| parse(text, 2).map(|process| process.seen);
+        assert_eq!(seen(ALIVE), Ok(Seen::Alive));
+        assert_eq!(seen("folder none\nend\n"), Ok(Seen::Absent));
+        assert_eq!(seen(&ALIVE.replace("epoch 2", "epoch 1")), Ok(Seen::Absent));
+        assert_eq!(
+            seen(&ALIVE.replace("id 41 900 b1 2", "id ")),
+            Ok(Seen::Absent)
+        );
+        assert_eq!(
+            seen(&ALIVE.replace("rc     ", "rc 7   ")),
+            Ok(Seen::Exited {
+                code: 7,
+                closing: Some(false)
+            })
+        );
+        assert_eq!(
+            seen(&ALIVE.replace("alive yes", "alive no")),
+            Ok(Seen::Gone { rebooted: false })
+        );
+        assert_eq!(
+            seen(&ALIVE.replace("boot b1", "boot b2")),
+            Ok(Seen::Gone { rebooted: true })
+        );
+        assert_eq!(
+            parse(ALIVE, 2).map(|p| (p.marked, p.log_size, p.log_inode)),
+            Ok((3, 120, 77))
+        );
+    }
+
+    #[test]
+    fn a_torn_answer_is_no_observation() {
+        for end in 0..ALIVE.len() - 1 {
+            let torn = &ALIVE[..end];
+            assert!(
+                parse(torn, 2).is_err() || !torn.contains("closing"),
+                "{torn:?}"
+            );
+        }
+    }
+}
