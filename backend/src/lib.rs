@@ -3,10 +3,14 @@
 //! Rooms (`experiments`, `jobs` …) are the verbs people have; they and the `background` loops use `store` (the only SQL),
 //! `hosts` (the only remote execution) and `inference` (the only engine HTTP), which never see one another.
 
+pub mod background;
 pub mod changes;
 pub mod clock;
 pub mod error;
+pub mod executors;
 pub mod hosts;
+pub mod jobs;
+pub mod nodes;
 pub mod people;
 pub mod secrets;
 pub mod store;
@@ -39,6 +43,8 @@ struct Inner {
     secrets: secrets::Secrets,
     log_ins: people::LogIns,
     changes: changes::Changes,
+    hosts: hosts::Hosts,
+    wake: tokio::sync::Notify,
     stopping: CancellationToken,
 }
 
@@ -53,6 +59,8 @@ impl Backend {
                 secrets,
                 log_ins: people::LogIns::default(),
                 changes: changes::Changes::new(),
+                hosts: hosts::Hosts::default(),
+                wake: tokio::sync::Notify::new(),
                 stopping: CancellationToken::new(),
             }),
         })
@@ -77,6 +85,39 @@ impl Backend {
     /// What changed, for open browsers and waiting loops.
     pub fn changes(&self) -> &changes::Changes {
         &self.inner.changes
+    }
+
+    /// The machines.
+    pub fn hosts(&self) -> &hosts::Hosts {
+        &self.inner.hosts
+    }
+
+    /// Wakes the background loops: something is to be done now rather than at the next tick.
+    pub fn wake(&self) {
+        self.inner.wake.notify_waiters();
+    }
+
+    /// Ends at the next `wake`. Made before an activation, so that a call during it is not lost.
+    pub(crate) fn woken(&self) -> impl Future<Output = ()> + '_ {
+        let mut woken = Box::pin(self.inner.wake.notified());
+        woken.as_mut().enable();
+        woken
+    }
+
+    /// Numbers and stores a change, then tells whoever listens.
+    pub(crate) async fn announce(
+        &self,
+        project: &domain::ids::ProjectId,
+        kind: &'static str,
+        subject: &str,
+        detail: serde_json::Value,
+    ) -> Result<()> {
+        let change = self
+            .store()
+            .record_change(project, kind, subject, detail, clock::now())
+            .await?;
+        self.changes().announce(change);
+        Ok(())
     }
 
     /// Cancelled when the process is asked to stop; every loop and stream selects on it.

@@ -3,8 +3,13 @@
 //! One file per room, each adding methods to `Store`: they store what they are told and hold no rules. SQL stays portable to
 //! PostgreSQL: `$1` placeholders, `on conflict`, columns only i64, f64, text and bytes.
 
+mod changes;
+mod jobs;
+mod nodes;
 mod people;
 mod secrets;
+
+pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
 
 use std::path::Path;
 use std::str::FromStr;
@@ -61,6 +66,15 @@ impl Store {
 /// An id as it stands in a row. Rows are written by us, so a bad one is damage, not input.
 fn parsed<Id: FromStr<Err = domain::ids::NotAnId>>(text: String) -> Result<Id> {
     text.parse().map_err(Error::internal("read an id"))
+}
+
+/// A JSON column. Rows are written by us, so one that does not read is damage.
+fn from_json<T: serde::de::DeserializeOwned>(text: String) -> Result<T> {
+    serde_json::from_str(&text).map_err(Error::internal("read a JSON column"))
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal("write a JSON column"))
 }
 
 /// How a failed query leaves the store.

@@ -1,0 +1,215 @@
+//! Compares what is wanted of each job with what its nodes show, and does what `domain::jobs::transition` says.
+
+use std::sync::Arc;
+
+use domain::jobs::observation::{Look, Process, Seen};
+use domain::jobs::transition::{Action, transition};
+use domain::jobs::{State, Success};
+use futures::StreamExt;
+use futures::future::join_all;
+
+use crate::executors::{Executor, Handle, SshExecutor, Submitted};
+use crate::store::{JobRow, ProcessRow};
+use crate::{Backend, Result, clock, nodes};
+
+/// Jobs looked at side by side. Each node has its own bound on sessions below this.
+const AT_ONCE: usize = 8;
+/// How long a stopped program may take to end by itself.
+const GRACE_SECS: u32 = 15;
+
+/// One pass over all jobs that are not at rest, and over GPUs that ended jobs still hold.
+pub async fn activate(backend: Backend) -> Result<()> {
+    let jobs = backend.store().jobs_in_motion().await?;
+    futures::stream::iter(jobs)
+        .for_each_concurrent(AT_ONCE, |job| {
+            let backend = backend.clone();
+            async move {
+                let id = job.id.clone();
+                if let Err(error) = reconcile(&backend, job).await {
+                    tracing::error!(job.id = %id, error = &error as &dyn std::error::Error, "A job could not be reconciled");
+                }
+            }
+        })
+        .await;
+    free_gpus(&backend).await
+}
+
+/// One job: look, decide, store, act. In that order, so that a crash anywhere repeats actions instead of forgetting them.
+pub async fn reconcile(backend: &Backend, mut job: JobRow) -> Result<()> {
+    let mut looks = vec![None; job.spec.processes.len()];
+    // A pending job needs no look, nothing remote has happened yet; once it is starting, look and go on in the same pass.
+    if job.state == State::Pending {
+        let (next, _) = transition(&job.state, job.wanted, &job.spec.success, &looks);
+        if !move_on(backend, &mut job, next).await? {
+            return Ok(());
+        }
+    }
+    looks = look(backend, &job).await?;
+    let (next, actions) = transition(&job.state, job.wanted, &job.spec.success, &looks);
+    if next != job.state && !move_on(backend, &mut job, next).await? {
+        return Ok(());
+    }
+    act(backend, &job, &actions).await?;
+    if !actions.is_empty() {
+        backend.wake();
+    }
+    Ok(())
+}
+
+/// Stores the new state. False: somebody was faster; the next activation sees what they did.
+async fn move_on(backend: &Backend, job: &mut JobRow, next: State) -> Result<bool> {
+    if !backend
+        .store()
+        .move_job(job, &next, why(&next), clock::now())
+        .await?
+    {
+        return Ok(false);
+    }
+    tracing::info!(job.id = %job.id, from = job.state.name(), to = next.name(), "A job moved on");
+    backend
+        .announce(
+            &job.project,
+            "job",
+            job.id.as_str(),
+            serde_json::json!({"state": next.name()}),
+        )
+        .await?;
+    job.state = next;
+    Ok(!job.state.is_terminal())
+}
+
+fn why(state: &State) -> &str {
+    match state {
+        State::Failed { cause } => &cause.en,
+        State::Lost { why } => &why.en,
+        State::Stopping {
+            because: Some(because),
+        } => &because.en,
+        _ => "",
+    }
+}
+
+fn handle(job: &JobRow, rank: usize, work_folder: String) -> Handle {
+    Handle {
+        job: job.id.clone(),
+        rank: job.spec.processes[rank].rank,
+        epoch: job.epoch,
+        work_folder,
+    }
+}
+
+/// Looks at every rank at once. None where the node cannot be reached: that is only the age of the last look.
+async fn look(backend: &Backend, job: &JobRow) -> Result<Vec<Look>> {
+    let closing = match &job.spec.success {
+        Success::ClosingLine { contains } => Some(contains.as_str()),
+        Success::ExitCode | Success::Never => None,
+    };
+    let looks = join_all((0..job.spec.processes.len()).map(|rank| async move {
+        let (executor, handle) = executor(backend, job, rank).await?;
+        let seen = match executor.poll(&handle, closing).await {
+            Ok(process) => Some(process),
+            Err(error) => {
+                tracing::debug!(job.id = %job.id, rank, %error, "A node gave no answer");
+                None
+            }
+        };
+        note(backend, job, rank, seen.as_ref()).await?;
+        Ok(seen)
+    }))
+    .await;
+    looks.into_iter().collect()
+}
+
+async fn note(backend: &Backend, job: &JobRow, rank: usize, seen: Option<&Process>) -> Result<()> {
+    let now = clock::now();
+    let (phase, exit_code) = match seen.map(|process| &process.seen) {
+        Some(Seen::Alive) => ("running", None),
+        Some(Seen::Exited { code, .. }) => ("exited", Some(*code)),
+        Some(Seen::Gone { .. }) => ("lost", None),
+        Some(Seen::Absent) | None => ("waiting", None),
+    };
+    let row = ProcessRow {
+        rank: job.spec.processes[rank].rank,
+        phase,
+        exit_code,
+        seen_at: seen.map(|_| now),
+        now,
+    };
+    backend.store().note_process(&job.id, &row).await
+}
+
+async fn executor(backend: &Backend, job: &JobRow, rank: usize) -> Result<(SshExecutor, Handle)> {
+    let node = nodes::stored(backend, &job.spec.processes[rank].node_id).await?;
+    let host = nodes::host(backend, &node).await?;
+    Ok((SshExecutor::new(host), handle(job, rank, node.work_folder)))
+}
+
+async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> {
+    // Starts go in the order given (the main rank last); stops go side by side.
+    let mut stops = Vec::new();
+    for action in actions {
+        match action {
+            Action::Start { rank } => {
+                let (executor, handle) = executor(backend, job, *rank).await?;
+                match executor.submit(&handle, &job.spec.processes[*rank]).await {
+                    Ok(Submitted::Started | Submitted::Already) => {}
+                    Ok(Submitted::Fenced) => {
+                        tracing::warn!(job.id = %job.id, rank, "A later launch was here before; this console lets go");
+                    }
+                    // The next look tells whether it started after all. The main rank must not start before the others.
+                    Err(error) => {
+                        tracing::warn!(job.id = %job.id, rank, %error, "A process could not be started yet");
+                        break;
+                    }
+                }
+            }
+            Action::Stop { rank } => stops.push(async move {
+                let (executor, handle) = executor(backend, job, *rank).await?;
+                match executor.reap(&handle, GRACE_SECS).await {
+                    Ok(0) => {}
+                    Ok(left) => tracing::warn!(job.id = %job.id, rank, left, "Some processes did not end yet"),
+                    Err(error) => tracing::warn!(job.id = %job.id, rank, %error, "A process could not be stopped yet"),
+                }
+                Ok::<(), crate::Error>(())
+            }),
+            Action::Release => {}
+        }
+    }
+    for stopped in join_all(stops).await {
+        stopped?;
+    }
+    Ok(())
+}
+
+/// GPUs of ended jobs become free when their node says that no process holds their memory.
+async fn free_gpus(backend: &Backend) -> Result<()> {
+    for (job, node_id) in backend.store().reservations_of_ended_jobs().await? {
+        let node = nodes::stored(backend, &node_id).await?;
+        let executor: Arc<dyn Executor> =
+            Arc::new(SshExecutor::new(nodes::host(backend, &node).await?));
+        let held = backend.store().reservations_of(&node_id).await?;
+        let gpus: Vec<u32> = held
+            .iter()
+            .filter(|(_, holder)| *holder == job)
+            .map(|(gpu, _)| *gpu)
+            .collect();
+        match executor.gpu_memory_is_free(&gpus).await {
+            Ok(true) => {
+                backend.store().release_gpus(&job, &node_id).await?;
+                backend
+                    .announce(
+                        &node.project_id,
+                        "node",
+                        node_id.as_str(),
+                        serde_json::json!({}),
+                    )
+                    .await?;
+            }
+            Ok(false) => {
+                tracing::warn!(job.id = %job, node.name = %node.name, "GPU memory is still held after the job's end")
+            }
+            Err(error) => tracing::debug!(node.name = %node.name, %error, "A node gave no answer"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Loops that keep the database and the nodes in step. Each activation takes no input and may run twice with the same result.
+
+pub mod driver;
+pub mod job_reconciler;
+
+use std::time::Duration;
+
+use crate::Backend;
+use driver::Driver;
+
+/// The running loops.
+pub struct Background {
+    driver: Driver,
+}
+
+/// Starts every loop. They end when `backend.stopping()` is cancelled.
+pub fn start(backend: &Backend) -> Background {
+    let mut driver = Driver::new(backend);
+    driver.every(
+        "job reconciler",
+        Duration::from_secs(1),
+        job_reconciler::activate,
+    );
+    Background { driver }
+}
+
+impl Background {
+    /// Waits until every loop has ended its current activation, at most `limit`.
+    pub async fn drained(self, limit: Duration) {
+        self.driver.drained(limit).await;
+    }
+}

@@ -1,0 +1,117 @@
+//! Jobs: submit, stop, list, read the log.
+
+use domain::ids::{JobId, ProjectId, UserId};
+use domain::jobs::{JobSpec, JobView};
+use domain::language::Text;
+use domain::people::Role;
+
+use crate::hosts::{Slice, read_file};
+use crate::store::{Inserted, NewJobRow};
+use crate::{Actor, Backend, Error, Result, clock, nodes};
+
+/// A job to be run.
+pub struct NewJob {
+    pub project: ProjectId,
+    pub creator: UserId,
+    /// What it works on, for people.
+    pub title: String,
+    /// Id of the noun it works for.
+    pub subject: String,
+    /// The same key twice is one job: a double click launches once.
+    pub launch_key: String,
+    pub spec: JobSpec,
+}
+
+/// Stores the job and its GPU reservations, then wakes the reconciler. Nothing remote has happened when this returns.
+pub async fn submit(backend: &Backend, new: NewJob) -> Result<JobId> {
+    let id: JobId = clock::new_id();
+    let row = NewJobRow {
+        id: &id,
+        project: &new.project,
+        creator: &new.creator,
+        title: &new.title,
+        subject: &new.subject,
+        launch_key: &new.launch_key,
+        spec: &new.spec,
+        now: clock::now(),
+    };
+    match backend.store().insert_job(row).await? {
+        Inserted::New => {
+            backend
+                .announce(
+                    &new.project,
+                    "job",
+                    id.as_str(),
+                    serde_json::json!({"state": "pending"}),
+                )
+                .await?;
+            backend.wake();
+            Ok(id)
+        }
+        Inserted::Known(earlier) => Ok(earlier),
+        Inserted::GpuTaken {
+            node,
+            gpu,
+            holder_title,
+            ..
+        } => {
+            let node = nodes::stored(backend, &node).await?.name;
+            Err(Error::Conflict(Text::new(
+                format!(
+                    "GPU {gpu} of {node} is held by \"{holder_title}\". Choose another GPU, or stop that job first."
+                ),
+                format!(
+                    "{node} 的 GPU {gpu} 正被“{holder_title}”占用。请选择其他 GPU，或先停止该任务。"
+                ),
+            )))
+        }
+    }
+}
+
+/// Asks for a stop. The reconciler ends it; asking twice, or after the end, changes nothing.
+pub async fn stop(backend: &Backend, actor: &Actor, id: &JobId) -> Result<()> {
+    actor.needs(Role::Member)?;
+    get(backend, actor, id).await?;
+    backend.store().want_stopped(id).await?;
+    backend.wake();
+    Ok(())
+}
+
+/// The newest 200 jobs of the project.
+pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<JobView>> {
+    backend.store().job_views(&actor.project, 200).await
+}
+
+pub async fn get(backend: &Backend, actor: &Actor, id: &JobId) -> Result<JobView> {
+    backend
+        .store()
+        .job_view(&actor.project, id)
+        .await?
+        .ok_or(Error::NotFound("job"))
+}
+
+/// A part of the log of one rank: from `offset`, or its last `limit` bytes. None: nothing was written yet.
+pub async fn log(
+    backend: &Backend,
+    actor: &Actor,
+    id: &JobId,
+    rank: u32,
+    offset: Option<u64>,
+    limit: u64,
+) -> Result<Option<Slice>> {
+    let job = get(backend, actor, id).await?;
+    let process = job
+        .processes
+        .iter()
+        .find(|process| process.rank == rank)
+        .ok_or(Error::NotFound("rank"))?;
+    let node = nodes::stored(backend, &process.node_id).await?;
+    let host = nodes::host(backend, &node).await?;
+    let path = format!(
+        "{}/log",
+        domain::jobs::wrapper::folder(&node.work_folder, id.as_str(), rank)
+    );
+    read_file(&*host, &path, offset, limit)
+        .await
+        .map_err(|error| nodes::unreachable(&node, &error))
+}
