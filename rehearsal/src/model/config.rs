@@ -86,10 +86,12 @@ impl Config {
             config.architectures
         );
         ensure!(
-            config.head_dim % 2 == 0
+            config.head_dim.is_multiple_of(2)
                 && config.num_attention_heads > 0
                 && config.num_key_value_heads > 0
-                && config.num_attention_heads % config.num_key_value_heads == 0,
+                && config
+                    .num_attention_heads
+                    .is_multiple_of(config.num_key_value_heads),
             "heads do not divide: {} query, {} key and value, {} wide",
             config.num_attention_heads,
             config.num_key_value_heads,

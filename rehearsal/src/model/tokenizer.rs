@@ -181,10 +181,10 @@ impl Tokenizer {
         let mut text = String::new();
         for message in messages {
             let mut content = message.content.as_str();
-            if message.role == "assistant" {
-                if let Some((_, said)) = content.rsplit_once(THINK_END) {
-                    content = said.trim_start_matches('\n');
-                }
+            if message.role == "assistant"
+                && let Some((_, said)) = content.rsplit_once(THINK_END)
+            {
+                content = said.trim_start_matches('\n');
             }
             text += &format!("{TURN_START}{}\n{content}{TURN_END}\n", message.role);
         }

@@ -1,0 +1,42 @@
+//! `python3` of a node: runs the launchers that pip would have written, and refuses all else.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs with the arguments after the program name.
+pub fn run(words: &[String]) -> ExitCode {
+    match words {
+        [flag] if flag == "--version" || flag == "-V" => {
+            println!("Python 3.11.9");
+            ExitCode::SUCCESS
+        }
+        [script, arguments @ ..] => {
+            let name = Path::new(script)
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            launch(&name, arguments).unwrap_or_else(|| {
+                eprintln!(
+                    "python3: this rehearsal node runs its own launchers only, not {script:?}"
+                );
+                ExitCode::FAILURE
+            })
+        }
+        [] => {
+            eprintln!("python3: this rehearsal node has no interactive Python");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The program of that name, if the node has it.
+fn launch(name: &str, _arguments: &[String]) -> Option<ExitCode> {
+    match name {
+        // Each program joins here with its own commit.
+        "megatron" | "swift" | "vllm" => {
+            eprintln!("{name}: not available on this rehearsal node yet");
+            Some(ExitCode::FAILURE)
+        }
+        _ => None,
+    }
+}
