@@ -1,13 +1,370 @@
-//! Nodes and clusters.
+//! Nodes and clusters: first contact, adding, adopting, probing.
 
 use std::sync::Arc;
 
-use domain::ids::NodeId;
+use bytes::Bytes;
+use domain::finding::Finding;
+use domain::ids::{ClusterId, NodeId, ProjectId, UserId};
 use domain::language::Text;
-use domain::nodes::Node;
+use domain::nodes::{Address, Cluster, Environment, Mount, Node, NodeView, Probe, probe};
+use domain::people::Role;
+use serde::Deserialize;
 
-use crate::hosts::{Host, HostError, Login};
-use crate::{Backend, Error, Result, secrets};
+use crate::hosts::{self, Host, HostError, HostKey, Limits, Login, SshHost};
+use crate::{Actor, Backend, Error, Result, clock, secrets};
+
+/// What a person says of a new node.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    pub cluster_id: ClusterId,
+    pub name: String,
+    pub address: Address,
+    /// OpenSSH text, unencrypted.
+    pub private_key: String,
+    /// As shown by `first_contact` and confirmed.
+    pub host_key: String,
+    pub environment: Environment,
+    pub work_folder: String,
+    pub mounts: Vec<Mount>,
+}
+
+/// Shows the host key of a machine, before anything else is said to it.
+pub async fn first_contact(
+    _backend: &Backend,
+    actor: &Actor,
+    host: &str,
+    port: u16,
+) -> Result<HostKey> {
+    actor.needs(Role::Admin)?;
+    hosts::first_contact(host, port)
+        .await
+        .map_err(|error| Error::Invalid(vec![finding(&error)]))
+}
+
+/// Clusters with their nodes in rank order, as last seen.
+pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<(Cluster, Vec<NodeView>)>> {
+    let mut views = backend.store().node_views(&actor.project).await?;
+    let clusters = backend.store().clusters(&actor.project).await?;
+    Ok(clusters
+        .into_iter()
+        .map(|cluster| {
+            let (own, others) = std::mem::take(&mut views)
+                .into_iter()
+                .partition(|view| view.node.cluster_id == cluster.id);
+            views = others;
+            (cluster, own)
+        })
+        .collect())
+}
+
+pub async fn get(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeView> {
+    let views = backend.store().node_views(&actor.project).await?;
+    views
+        .into_iter()
+        .find(|view| view.node.id == *id)
+        .ok_or(Error::NotFound("node"))
+}
+
+pub async fn add_cluster(backend: &Backend, actor: &Actor, name: &str) -> Result<ClusterId> {
+    actor.needs(Role::Admin)?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Error::Invalid(vec![Finding::stops(
+            "name",
+            "Write a name for the cluster.",
+            "请填写集群名称。",
+        )]));
+    }
+    let cluster = cluster(&actor.project, name, false);
+    if backend
+        .store()
+        .insert_cluster(&cluster, &actor.user)
+        .await?
+    {
+        Ok(cluster.id)
+    } else {
+        Err(Error::Invalid(vec![name_taken(name)]))
+    }
+}
+
+/// Connects, probes, then stores the node: nothing half-known stays. Findings are on `host`, `port`, `user`, `private_key`,
+/// `host_key`, `work_folder` and `name`.
+pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<NodeId> {
+    actor.needs(Role::Admin)?;
+    let findings = written_wrong(&new);
+    if !findings.is_empty() {
+        return Err(Error::Invalid(findings));
+    }
+    let login = Login {
+        address: new.address.clone(),
+        private_key: new.private_key.clone(),
+        host_key: new.host_key.clone(),
+    };
+    let probe = ask(&SshHost::new(login), &new.work_folder)
+        .await
+        .map_err(|error| Error::Invalid(vec![finding(&error)]))?;
+    if probe.version_of("ms-swift").is_none() {
+        return Err(Error::Invalid(vec![Finding::stops(
+            "environment",
+            "The login works, but there is no `megatron` or `swift` on its PATH. Log in to the environment that has ms-swift (for a \
+             container, its own SSH port), or prepare the node first.",
+            "登录成功，但 PATH 中没有 `megatron` 或 `swift`。请登录到装有 ms-swift 的环境（容器请用其 SSH 端口），或先准备节点。",
+        )]));
+    }
+    let key = secrets::keep(
+        backend,
+        &actor.project,
+        &actor.user,
+        &format!("key of {}", new.name),
+        &new.private_key,
+    )
+    .await?;
+    let node = Node {
+        id: clock::new_id(),
+        project_id: actor.project.clone(),
+        cluster_id: new.cluster_id,
+        rank: 0,
+        name: new.name.trim().to_owned(),
+        address: new.address,
+        key,
+        host_key: new.host_key,
+        environment: new.environment,
+        work_folder: new.work_folder,
+        mounts: new.mounts,
+        is_rehearsal: false,
+        created_at: clock::now(),
+    };
+    if !backend.store().insert_node(&node, &actor.user).await? {
+        return Err(Error::Invalid(vec![name_taken(&node.name)]));
+    }
+    backend
+        .store()
+        .note_probe(&node.id, &probe, clock::now())
+        .await?;
+    backend
+        .announce(
+            &node.project_id,
+            "node",
+            node.id.as_str(),
+            serde_json::json!({}),
+        )
+        .await?;
+    Ok(node.id)
+}
+
+/// Looks at a node now and stores what was seen. An unreachable node is no error: the view says since when, and why.
+pub async fn probe_now(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeView> {
+    let view = get(backend, actor, id).await?;
+    look(backend, &view.node).await?;
+    get(backend, actor, id).await
+}
+
+/// Probes one node and notes what came of it.
+pub(crate) async fn look(backend: &Backend, node: &Node) -> Result<()> {
+    let host = host(backend, node).await?;
+    let before = backend.store().was_unreachable(&node.id).await?;
+    let is_reached = match ask(&*host, &node.work_folder).await {
+        Ok(probe) => {
+            backend
+                .store()
+                .note_probe(&node.id, &probe, clock::now())
+                .await?;
+            true
+        }
+        Err(error) => {
+            backend
+                .store()
+                .note_unreachable(&node.id, &error.to_string(), clock::now())
+                .await?;
+            false
+        }
+    };
+    if before == is_reached {
+        tracing::info!(node.name = %node.name, reached = is_reached, "A node's reachability changed");
+    }
+    backend
+        .announce(
+            &node.project_id,
+            "node",
+            node.id.as_str(),
+            serde_json::json!({"reached": is_reached}),
+        )
+        .await
+}
+
+async fn ask(host: &dyn Host, work_folder: &str) -> Result<Probe, HostError> {
+    let output = host
+        .run(
+            "sh -s",
+            Bytes::from(probe::script(work_folder)),
+            Limits::of_secs(20),
+        )
+        .await?;
+    probe::parse(&output.text()).map_err(HostError::Broken)
+}
+
+/// The description of a rehearsal cluster, as `rehearsal describe` prints it.
+#[derive(Debug, Deserialize)]
+struct Described {
+    name: String,
+    key: std::path::PathBuf,
+    nodes: Vec<DescribedNode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DescribedNode {
+    name: String,
+    host: String,
+    port: u16,
+    user: String,
+    host_key: String,
+    work_folder: String,
+}
+
+/// Adds the cluster that the process was started with to the first project, once. Without one, nothing happens.
+pub(crate) async fn adopt_rehearsal(
+    backend: &Backend,
+    creator: &UserId,
+    project: &ProjectId,
+) -> Result<()> {
+    let Some(file) = &backend.settings().rehearsal else {
+        return Ok(());
+    };
+    let text = tokio::fs::read(file)
+        .await
+        .map_err(Error::internal("read the rehearsal's description"))?;
+    let described: Described = serde_json::from_slice(&text)
+        .map_err(Error::internal("read the rehearsal's description"))?;
+    let cluster = cluster(project, &described.name, true);
+    if !backend.store().insert_cluster(&cluster, creator).await? {
+        return Ok(());
+    }
+    let private_key = tokio::fs::read_to_string(&described.key)
+        .await
+        .map_err(Error::internal("read the rehearsal's key"))?;
+    for (rank, node) in (0..).zip(described.nodes) {
+        let node = Node {
+            id: clock::new_id(),
+            project_id: project.clone(),
+            cluster_id: cluster.id.clone(),
+            rank,
+            key: secrets::keep(
+                backend,
+                project,
+                creator,
+                &format!("key of {}", node.name),
+                &private_key,
+            )
+            .await?,
+            name: node.name,
+            address: Address {
+                host: node.host,
+                port: node.port,
+                user: node.user,
+            },
+            host_key: node.host_key,
+            environment: Environment::Direct,
+            work_folder: node.work_folder,
+            mounts: Vec::new(),
+            is_rehearsal: true,
+            created_at: clock::now(),
+        };
+        backend.store().insert_node(&node, creator).await?;
+        look(backend, &node).await?;
+    }
+    Ok(())
+}
+
+fn cluster(project: &ProjectId, name: &str, is_rehearsal: bool) -> Cluster {
+    Cluster {
+        id: clock::new_id(),
+        project_id: project.clone(),
+        name: name.to_owned(),
+        is_rehearsal,
+        created_at: clock::now(),
+    }
+}
+
+fn name_taken(name: &str) -> Finding {
+    Finding::stops(
+        "name",
+        format!("\"{name}\" exists already; choose another name."),
+        format!("“{name}”已存在，请换一个名称。"),
+    )
+}
+
+/// What can be seen without asking the machine.
+fn written_wrong(new: &NewNode) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if new.name.trim().is_empty() {
+        findings.push(Finding::stops(
+            "name",
+            "Write a name for the node.",
+            "请填写节点名称。",
+        ));
+    }
+    if !new.work_folder.starts_with('/') || new.work_folder.ends_with('/') {
+        findings.push(Finding::stops(
+            "work_folder",
+            format!("\"{}\" is not an absolute path without a final slash; write for example /data/trainyard.", new.work_folder),
+            format!("“{}”不是末尾不带斜杠的绝对路径；例如请填写 /data/trainyard。", new.work_folder),
+        ));
+    }
+    findings
+}
+
+/// A machine's refusal as a finding beside the field that can mend it.
+fn finding(error: &HostError) -> Finding {
+    match error {
+        HostError::UnknownHost(host) => Finding::stops(
+            "host",
+            format!(
+                "There is no machine by the name \"{host}\". Check the spelling, or write its IP address."
+            ),
+            format!("找不到主机“{host}”。请检查拼写，或直接填写 IP 地址。"),
+        ),
+        HostError::Refused { address, why } => Finding::stops(
+            "port",
+            format!(
+                "Nothing accepts connections at {address} ({why}). Is the SSH server running on that port?"
+            ),
+            format!("{address} 拒绝连接（{why}）。SSH 服务是否在该端口上运行？"),
+        ),
+        HostError::HostKeyChanged => Finding::stops(
+            "host_key",
+            "The machine shows another host key than the one confirmed. If it was reinstalled, look at the new key and confirm it; if \
+             not, somebody may stand in between.",
+            "该主机出示的密钥与已确认的不同。若主机重装过，请核对新密钥并确认；否则可能存在中间人。",
+        ),
+        HostError::KeyRefused(user) => Finding::stops(
+            "private_key",
+            format!(
+                "The machine does not accept this key for user \"{user}\". Add its public half to that user's authorized_keys."
+            ),
+            format!("主机不接受用户“{user}”使用该密钥。请将其公钥加入该用户的 authorized_keys。"),
+        ),
+        HostError::KeyUnreadable(why) => Finding::stops(
+            "private_key",
+            format!(
+                "This is not an unencrypted OpenSSH private key ({why}). Paste the whole file, from BEGIN to END."
+            ),
+            format!("这不是未加密的 OpenSSH 私钥（{why}）。请粘贴从 BEGIN 到 END 的整个文件。"),
+        ),
+        HostError::TimedOut(after) => Finding::stops(
+            "host",
+            format!(
+                "No answer within {} s. Check address and firewall.",
+                after.as_secs()
+            ),
+            format!("{} 秒内没有响应。请检查地址和防火墙。", after.as_secs()),
+        ),
+        HostError::Broken(why) => Finding::stops(
+            "host",
+            format!("The connection broke: {why}."),
+            format!("连接中断：{why}。"),
+        ),
+    }
+}
 
 /// A node by id, for work that was already authorised.
 pub(crate) async fn stored(backend: &Backend, id: &NodeId) -> Result<Node> {

@@ -90,6 +90,7 @@ pub async fn create_first_admin(
         )]));
     }
     tracing::info!(user.id = %user, "The first admin account was made");
+    crate::nodes::adopt_rehearsal(backend, &user, &project).await?;
 
     Ok(user)
 }

@@ -21,10 +21,27 @@ impl Driver {
         }
     }
 
-    /// Runs `activate` at once, then whenever somebody calls `backend.wake()`, at the latest after `pause`.
+    /// Runs `activate` at once, then whenever `pause` has passed.
     ///
     /// A failed activation is logged and tried again at the next one; it never ends the loop.
     pub fn every<F, Fut>(&mut self, name: &'static str, pause: Duration, activate: F)
+    where
+        F: Fn(Backend) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send,
+    {
+        self.spawn(name, pause, false, activate);
+    }
+
+    /// Like `every`, and also whenever somebody calls `backend.wake()`.
+    pub fn every_or_woken<F, Fut>(&mut self, name: &'static str, pause: Duration, activate: F)
+    where
+        F: Fn(Backend) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send,
+    {
+        self.spawn(name, pause, true, activate);
+    }
+
+    fn spawn<F, Fut>(&mut self, name: &'static str, pause: Duration, is_wakeable: bool, activate: F)
     where
         F: Fn(Backend) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send,
@@ -43,7 +60,7 @@ impl Driver {
                 }
                 tokio::select! {
                     () = stopping.cancelled() => {}
-                    () = woken => {}
+                    () = woken, if is_wakeable => {}
                     () = tokio::time::sleep(pause) => {}
                 }
             }

@@ -171,6 +171,17 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the last look at a node failed.
+    pub async fn was_unreachable(&self, id: &NodeId) -> Result<bool> {
+        let since: Option<Option<i64>> =
+            sqlx::query_scalar("select unreachable_since from nodes where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.reader)
+                .await
+                .map_err(failed("read a node's reachability"))?;
+        Ok(since.flatten().is_some())
+    }
+
     /// Keeps what was seen before; only the age of the last look grows.
     pub async fn note_unreachable(&self, id: &NodeId, why: &str, now: Timestamp) -> Result<()> {
         sqlx::query(

@@ -1,5 +1,7 @@
 //! Nodes and clusters: SSH targets, their GPUs, and where their work runs.
 
+pub mod probe;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, NodeId, ProjectId, SecretId};
