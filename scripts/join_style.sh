@@ -4,7 +4,7 @@ source "$(dirname "$0")/common.sh"
 mkdir -p $site/pkg
 {
   cat style/layers.css style/tokens*.css style/base.css style/layout.css style/components.css
-  for room in style/rooms/*.css; do cat "$room"; done
+  for room in style/rooms/*.css; do [[ ! -e $room ]] || cat "$room"; done
 } >$site/pkg/trainyard.css.new
 cp style/icon.svg $site/pkg/icon.svg
 # Only a changed file gets a new time, so that its compressed twin is not made again.

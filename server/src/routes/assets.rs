@@ -1,0 +1,66 @@
+//! `/pkg/*`: wasm, its JavaScript and the stylesheet, compressed at build time.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+// A release build holds the files; a dev build reads them from disk.
+#[derive(RustEmbed)]
+#[folder = "../target/site/pkg"]
+struct Assets;
+
+/// Sends a file, its brotli twin where the browser takes it, 304 where it already has it.
+pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let takes_brotli = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value
+                .split(',')
+                .any(|coding| coding.trim().starts_with("br"))
+        });
+    let compressed = takes_brotli
+        .then(|| Assets::get(&format!("{name}.br")))
+        .flatten();
+    let encoding = compressed.is_some().then_some("br");
+    let Some(file) = compressed.or_else(|| Assets::get(&name)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..12]));
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("wasm") => "application/wasm",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    let mut answer = (
+        [
+            (header::CONTENT_TYPE, kind.to_owned()),
+            (header::ETAG, tag),
+            // The names do not carry a hash, so a browser asks each time and mostly hears 304.
+            (header::CACHE_CONTROL, "no-cache".to_owned()),
+            (header::VARY, "accept-encoding".to_owned()),
+        ],
+        file.data.into_owned(),
+    )
+        .into_response();
+    if let Some(encoding) = encoding {
+        answer.headers_mut().insert(
+            header::CONTENT_ENCODING,
+            header::HeaderValue::from_static(encoding),
+        );
+    }
+    answer
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

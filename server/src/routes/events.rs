@@ -1,0 +1,76 @@
+//! Server-sent events at `/events`: what changed.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use axum::{Extension, http::HeaderMap};
+use backend::{Actor, Backend};
+use futures::{Stream, StreamExt};
+use tokio::sync::broadcast::error::RecvError;
+
+/// Proxies and browsers give up on silent connections; a comment line keeps this one.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One stream per browser, shared by its tabs: small facts, no data. Event `change` carries a `backend::changes::Change`;
+/// event `missed` says that this listener fell behind or was away, and should read again what it shows.
+pub async fn changes(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let mut receiver = backend.changes().subscribe();
+    let was_away = headers.contains_key("last-event-id");
+    let stopping = backend.stopping();
+    let stream = async_stream(move |mut send| async move {
+        if was_away
+            && !send
+                .event(Event::default().event("missed").data("{}"))
+                .await
+        {
+            return;
+        }
+        loop {
+            let next = tokio::select! {
+                next = receiver.recv() => next,
+                () = stopping.cancelled() => return,
+            };
+            let event = match next {
+                Ok(change) if change.project == actor.project.as_str() => Event::default()
+                    .event("change")
+                    .id(change.number.to_string())
+                    .json_data(&change)
+                    .unwrap_or_else(|_| Event::default().event("missed").data("{}")),
+                Ok(_) => continue,
+                Err(RecvError::Lagged(_)) => Event::default().event("missed").data("{}"),
+                Err(RecvError::Closed) => return,
+            };
+            if !send.event(event).await {
+                return;
+            }
+        }
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// Hands events to one slow reader; a bound of 64 makes a stuck browser wait instead of filling memory.
+struct Sender(tokio::sync::mpsc::Sender<Event>);
+
+impl Sender {
+    /// False when the browser has gone.
+    async fn event(&mut self, event: Event) -> bool {
+        self.0.send(event).await.is_ok()
+    }
+}
+
+fn async_stream<F, Fut>(body: F) -> impl Stream<Item = Result<Event, Infallible>>
+where
+    F: FnOnce(Sender) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = tokio::sync::mpsc::channel(64);
+    tokio::spawn(body(Sender(sender)));
+    tokio_stream::wrappers::ReceiverStream::new(receiver).map(Ok)
+}

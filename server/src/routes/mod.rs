@@ -1,0 +1,5 @@
+//! The plain routes: everything that is not a page or a server function.
+
+pub mod assets;
+pub mod events;
+pub mod sessions;

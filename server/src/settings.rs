@@ -1,0 +1,47 @@
+//! The command line, typed and checked at start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Trainyard: fine-tune language models with Megatron-SWIFT on your own GPU nodes, from a browser.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainyard",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Without a subcommand, `serve` runs with these.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the console.
+    Serve(Serve),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Where the database and the key file lie.
+    #[arg(long, env = "TRAINYARD_CONSOLE_DATA", default_value = "data/console")]
+    pub data: PathBuf,
+    /// Address to listen on. Anything but loopback is refused until an admin account exists.
+    #[arg(long, env = "TRAINYARD_LISTEN", default_value = "127.0.0.1:7860")]
+    pub listen: SocketAddr,
+    /// Names under which browsers may reach the console besides the address above, as `host` or `host:port`.
+    #[arg(long = "host", env = "TRAINYARD_HOSTS", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Description of a rehearsal cluster (JSON, written by `make up`) that the first project adopts.
+    #[arg(long)]
+    pub rehearsal: Option<PathBuf>,
+    /// Write logs as JSON lines.
+    #[arg(long)]
+    pub json_logs: bool,
+}
