@@ -1,5 +1,7 @@
 //! Models: weights in a folder on a node, and where they came from.
 
+pub mod precision;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CheckpointId, JobId, ModelId, NodeId, ProjectId};

@@ -1,5 +1,11 @@
 //! Recipes: a version-neutral description of a training run, and the dialects that render it.
 
+pub mod arithmetic;
+pub mod command;
+pub mod launch;
+pub mod presets;
+pub mod version;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
