@@ -51,7 +51,8 @@ impl Executor for SshExecutor {
         );
         write_file(
             &*self.host,
-            &format!("{folder}/run.sh"),
+            // A late call of an older launch must not touch the script of a newer one.
+            &format!("{folder}/run.{}.sh", handle.epoch),
             Bytes::from(script),
             0o700,
         )
@@ -74,6 +75,9 @@ impl Executor for SshExecutor {
             Exit::Code(0) => Ok(Submitted::Started),
             Exit::Code(code::ALREADY | code::BUSY) => Ok(Submitted::Already),
             Exit::Code(code::LOWER_EPOCH) => Ok(Submitted::Fenced),
+            Exit::Code(code::NO_ROOM) => Err(HostError::Broken(
+                "the disk of the node has no room for the job's folder".to_owned(),
+            )),
             ref other => Err(HostError::Broken(format!(
                 "the launch ended with {other:?}: {}",
                 started.complaint()

@@ -57,9 +57,6 @@ pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
     if !text.ends_with("\nend\n") {
         return Err("the answer is cut off".to_owned());
     }
-    if value("folder").is_some() {
-        return Ok(Process::absent());
-    }
     let need = |key: &str| {
         value(key).ok_or_else(|| {
             format!(
@@ -73,8 +70,14 @@ pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
             .parse::<i64>()
             .map_err(|error| format!("{key}: {error}"))
     };
-    let boot = need("boot ")?;
     let marked = u32::try_from(number("marked ")?).unwrap_or(u32::MAX);
+    if value("folder ").is_some() {
+        return Ok(Process {
+            marked,
+            ..Process::absent()
+        });
+    }
+    let boot = need("boot ")?;
     let log: Vec<u64> = need("log")?
         .split(' ')
         .filter_map(|word| word.parse().ok())
@@ -143,7 +146,7 @@ mod tests {
     fn a_look_is_read() {
         let seen = |text: &str| parse(text, 2).map(|process| process.seen);
         assert_eq!(seen(ALIVE), Ok(Seen::Alive));
-        assert_eq!(seen("folder none\nend\n"), Ok(Seen::Absent));
+        assert_eq!(seen("marked 0\nfolder none\nend\n"), Ok(Seen::Absent));
         assert_eq!(seen(&ALIVE.replace("epoch 2", "epoch 1")), Ok(Seen::Absent));
         assert_eq!(
             seen(&ALIVE.replace("id 41 900 b1 2", "id ")),

@@ -48,6 +48,8 @@ pub fn transition(
                 // A short program may have ended before the first look.
                 running(&State::Running, success, looks)
             }
+            // Half a launch would wait for the other half, holding its GPUs: all nodes must answer first.
+            None if looks.iter().any(Option::is_none) => (State::Starting, Vec::new()),
             // The main rank last: it waits for the others, they do not wait for it.
             None => (
                 State::Starting,
@@ -72,7 +74,12 @@ pub fn transition(
 }
 
 fn running(state: &State, success: &Success, looks: &[Look]) -> (State, Vec<Action>) {
-    if let Some(because) = first_complaint(success, looks) {
+    let vanished = || {
+        ranks(looks, |seen| *seen == Seen::Absent)
+            .next()
+            .map(vanished)
+    };
+    if let Some(because) = first_complaint(success, looks).or_else(vanished) {
         return stopping(Some(because), looks);
     }
     let all_left = looks.iter().all(|look| {
@@ -122,6 +129,14 @@ fn ended(because: &Option<Text>, looks: &[Look]) -> State {
             cause: cause.clone(),
         },
     }
+}
+
+/// Somebody removed the folder of a process that had been started.
+fn vanished(rank: usize) -> Text {
+    Text::new(
+        format!("The job folder of rank {rank} is gone from its node."),
+        format!("节点 {rank} 上的任务目录已不存在。"),
+    )
 }
 
 fn first_complaint(success: &Success, looks: &[Look]) -> Option<Text> {

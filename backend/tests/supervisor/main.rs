@@ -1,11 +1,13 @@
 //! The supervisor against a real OpenSSH server: launches, ends, and the faults that break job runners.
 
+mod launch;
+mod stops;
 mod support;
 
 use std::path::Path;
 
+use crate::support::{Console, Sshd, lives, wait_until};
 use domain::jobs::{State, Success};
-use support::{Console, Sshd, lives, wait_until};
 
 const CLOSING: &str = "End time of running main: ";
 
