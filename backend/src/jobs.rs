@@ -111,7 +111,7 @@ pub async fn log(
         "{}/log",
         domain::jobs::wrapper::folder(&node.work_folder, id.as_str(), rank)
     );
-    read_file(&*host, &path, offset, limit)
+    read_file(&*host, &nodes::reachable_path(&node, &path)?, offset, limit)
         .await
         .map_err(|error| nodes::unreachable(&node, &error))
 }

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use domain::finding::Finding;
 use domain::ids::{ClusterId, NodeId, ProjectId, UserId};
 use domain::language::Text;
-use domain::nodes::{Address, Cluster, Environment, Mount, Node, NodeView, Probe, probe};
+use domain::nodes::{Address, Cluster, Environment, Mount, Node, NodeView, Probe, mounts, probe};
 use domain::people::Role;
 use serde::Deserialize;
 
-use crate::hosts::{self, Host, HostError, HostKey, Limits, Login, SshHost};
+use crate::executors::{ContainerExecutor, Executor, SshExecutor};
+use crate::hosts::{self, Host, HostError, HostKey, InsideHost, Limits, Login, SshHost};
 use crate::{Actor, Backend, Error, Result, clock, secrets};
 
 /// What a person says of a new node.
@@ -375,21 +376,55 @@ pub(crate) async fn stored(backend: &Backend, id: &NodeId) -> Result<Node> {
         .ok_or(Error::NotFound("node"))
 }
 
-/// The machine behind a node; connects when first used.
+/// Where the paths and processes of a node are: the machine itself, or the long-lived container on it. Connects when first used.
 pub(crate) async fn host(backend: &Backend, node: &Node) -> Result<Arc<dyn Host>> {
-    if let Some(host) = backend
+    let known = backend
         .hosts()
-        .known(&node.id, &node.address, &node.host_key)
-    {
-        return Ok(host);
-    }
-    let private_key = secrets::reveal(backend, &node.key).await?;
-    let login = Login {
-        address: node.address.clone(),
-        private_key,
-        host_key: node.host_key.clone(),
+        .known(&node.id, &node.address, &node.host_key);
+    let machine = match known {
+        Some(machine) => machine,
+        None => {
+            let login = Login {
+                address: node.address.clone(),
+                private_key: secrets::reveal(backend, &node.key).await?,
+                host_key: node.host_key.clone(),
+            };
+            backend.hosts().open(&node.id, login)
+        }
     };
-    Ok(backend.hosts().open(&node.id, login))
+    Ok(match &node.environment {
+        Environment::Exec { container } => Arc::new(InsideHost::new(machine, container.clone())),
+        Environment::Direct | Environment::ContainerPerAttempt { .. } => machine,
+    })
+}
+
+/// What runs processes on this node.
+pub(crate) async fn executor(backend: &Backend, node: &Node) -> Result<Arc<dyn Executor>> {
+    let host = host(backend, node).await?;
+    Ok(match &node.environment {
+        Environment::ContainerPerAttempt { image, options } => Arc::new(ContainerExecutor::new(
+            host,
+            image.clone(),
+            options.clone(),
+            node.mounts.clone(),
+        )),
+        Environment::Direct | Environment::Exec { .. } => Arc::new(SshExecutor::new(host)),
+    })
+}
+
+/// Where a path of the environment is read through `host`. A path that no mounted folder holds is refused by name.
+pub(crate) fn reachable_path(node: &Node, path: &str) -> Result<String> {
+    match &node.environment {
+        Environment::Direct | Environment::Exec { .. } => Ok(path.to_owned()),
+        Environment::ContainerPerAttempt { .. } => {
+            mounts::to_host(&node.mounts, path).map_err(|mounts::Unmapped(path)| {
+                Error::Unavailable(Text::new(
+                    format!("{path} lies in no mounted folder of {}. Mount it, or choose another folder.", node.name),
+                    format!("{path} 不在 {} 的任何挂载目录中。请挂载该目录，或选择其他目录。", node.name),
+                ))
+            })
+        }
+    }
 }
 
 /// How an unanswered call reads to a person.

@@ -8,7 +8,7 @@ use domain::jobs::{State, Success};
 use futures::StreamExt;
 use futures::future::join_all;
 
-use crate::executors::{Executor, Handle, SshExecutor, Submitted};
+use crate::executors::{Executor, Handle, Submitted};
 use crate::store::{JobRow, ProcessRow};
 use crate::{Backend, Result, clock, nodes};
 
@@ -138,10 +138,14 @@ async fn note(backend: &Backend, job: &JobRow, rank: usize, seen: Option<&Proces
     backend.store().note_process(&job.id, &row).await
 }
 
-async fn executor(backend: &Backend, job: &JobRow, rank: usize) -> Result<(SshExecutor, Handle)> {
+async fn executor(
+    backend: &Backend,
+    job: &JobRow,
+    rank: usize,
+) -> Result<(Arc<dyn Executor>, Handle)> {
     let node = nodes::stored(backend, &job.spec.processes[rank].node_id).await?;
-    let host = nodes::host(backend, &node).await?;
-    Ok((SshExecutor::new(host), handle(job, rank, node.work_folder)))
+    let executor = nodes::executor(backend, &node).await?;
+    Ok((executor, handle(job, rank, node.work_folder)))
 }
 
 async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> {
@@ -185,8 +189,7 @@ async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> 
 async fn free_gpus(backend: &Backend) -> Result<()> {
     for (job, node_id) in backend.store().reservations_of_ended_jobs().await? {
         let node = nodes::stored(backend, &node_id).await?;
-        let executor: Arc<dyn Executor> =
-            Arc::new(SshExecutor::new(nodes::host(backend, &node).await?));
+        let executor = nodes::executor(backend, &node).await?;
         let held = backend.store().reservations_of(&node_id).await?;
         let gpus: Vec<u32> = held
             .iter()

@@ -1,5 +1,6 @@
 //! How a job's processes are run: `submit · poll · signal · reap`, over a handle that can be stored. SSH first; Slurm later.
 
+mod container;
 mod ssh;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hosts::HostError;
 
+pub use container::ContainerExecutor;
 pub use ssh::SshExecutor;
 
 /// Names one process of one launch; everything an executor needs to find it again after a restart.

@@ -9,7 +9,7 @@ use domain::jobs::observation::{self, Process};
 use domain::jobs::wrapper::{self, code};
 
 use super::{Executor, Handle, Submitted};
-use crate::hosts::{Exit, Host, HostError, Limits, write_file};
+use crate::hosts::{Exit, Host, HostError, Limits, Output, write_file};
 
 /// The executor of one node.
 pub struct SshExecutor {
@@ -23,66 +23,86 @@ impl SshExecutor {
 }
 
 /// The shell text is fed through stdin: a command line would be visible to everyone in `ps`, and is bounded in length.
-async fn sh(
-    host: &dyn Host,
-    text: String,
-    limits: Limits,
-) -> Result<crate::hosts::Output, HostError> {
+pub(super) async fn sh(host: &dyn Host, text: String, limits: Limits) -> Result<Output, HostError> {
     host.run("sh -s", Bytes::from(text), limits).await
+}
+
+/// Writes what a launch needs into `folder`, the process's folder as the host sees it.
+pub(super) async fn lay_down(
+    host: &dyn Host,
+    handle: &Handle,
+    folder: &str,
+    spec: &ProcessSpec,
+) -> Result<(), HostError> {
+    let write = async |name: &str, content: Vec<u8>, mode| {
+        write_file(host, &format!("{folder}/{name}"), content.into(), mode).await
+    };
+    for (name, content) in &spec.files {
+        write(name, content.clone().into_bytes(), 0o600).await?;
+    }
+    let work_folder = domain::shell::quote(&handle.work_folder);
+    let script = format!("cd {work_folder} || exit 66\n{}", spec.script);
+    // A late call of an older launch must not touch the script of a newer one.
+    write(
+        &format!("run.{}.sh", handle.epoch),
+        script.into_bytes(),
+        0o700,
+    )
+    .await?;
+    let described = serde_json::to_vec_pretty(handle).unwrap_or_default();
+    write("spec.json", described, 0o600).await
+}
+
+/// Reads the answer of `wrapper::start`.
+pub(super) fn started(output: &Output) -> Result<Submitted, HostError> {
+    match output.exit {
+        Exit::Code(0) => Ok(Submitted::Started),
+        Exit::Code(code::ALREADY | code::BUSY) => Ok(Submitted::Already),
+        Exit::Code(code::LOWER_EPOCH) => Ok(Submitted::Fenced),
+        Exit::Code(code::NO_ROOM) => Err(HostError::Broken(
+            "the disk of the node has no room for the job's folder".to_owned(),
+        )),
+        ref other => Err(HostError::Broken(format!(
+            "the launch ended with {other:?}: {}",
+            output.complaint()
+        ))),
+    }
+}
+
+/// Reads the answer of `wrapper::stop`: how many live on.
+pub(super) fn left(output: &Output) -> Result<u32, HostError> {
+    let text = output.text();
+    text.lines()
+        .find_map(|line| line.strip_prefix("left "))
+        .and_then(|count| count.trim().parse().ok())
+        .ok_or_else(|| {
+            HostError::Broken(format!("the stop gave no answer: {}", output.complaint()))
+        })
+}
+
+/// Whether no process at all holds memory of these GPUs.
+pub(super) async fn gpus_are_free(host: &dyn Host, gpus: &[u32]) -> Result<bool, HostError> {
+    if gpus.is_empty() {
+        return Ok(true);
+    }
+    let list = gpus
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(",");
+    let command = format!("nvidia-smi -i {list} --query-compute-apps=pid --format=csv,noheader");
+    let output = host.run(&command, Bytes::new(), Limits::default()).await?;
+    // A node without nvidia-smi has no GPU memory to wait for.
+    Ok(!output.is_success() || output.text().trim().is_empty())
 }
 
 #[async_trait]
 impl Executor for SshExecutor {
     async fn submit(&self, handle: &Handle, spec: &ProcessSpec) -> Result<Submitted, HostError> {
         let folder = handle.folder();
-        for (name, content) in &spec.files {
-            write_file(
-                &*self.host,
-                &format!("{folder}/{name}"),
-                Bytes::from(content.clone()),
-                0o600,
-            )
-            .await?;
-        }
-        let script = format!(
-            "cd {} || exit 66\n{}",
-            domain::shell::quote(&handle.work_folder),
-            spec.script
-        );
-        write_file(
-            &*self.host,
-            // A late call of an older launch must not touch the script of a newer one.
-            &format!("{folder}/run.{}.sh", handle.epoch),
-            Bytes::from(script),
-            0o700,
-        )
-        .await?;
-        let described = serde_json::to_vec_pretty(handle).unwrap_or_default();
-        write_file(
-            &*self.host,
-            &format!("{folder}/spec.json"),
-            Bytes::from(described),
-            0o600,
-        )
-        .await?;
-        let started = sh(
-            &*self.host,
-            wrapper::start(&folder, handle.epoch, &handle.cookie()),
-            Limits::default(),
-        )
-        .await?;
-        match started.exit {
-            Exit::Code(0) => Ok(Submitted::Started),
-            Exit::Code(code::ALREADY | code::BUSY) => Ok(Submitted::Already),
-            Exit::Code(code::LOWER_EPOCH) => Ok(Submitted::Fenced),
-            Exit::Code(code::NO_ROOM) => Err(HostError::Broken(
-                "the disk of the node has no room for the job's folder".to_owned(),
-            )),
-            ref other => Err(HostError::Broken(format!(
-                "the launch ended with {other:?}: {}",
-                started.complaint()
-            ))),
-        }
+        lay_down(&*self.host, handle, &folder, spec).await?;
+        let text = wrapper::start(&folder, handle.epoch, &handle.cookie(), None);
+        started(&sh(&*self.host, text, Limits::default()).await?)
     }
 
     async fn poll(
@@ -103,32 +123,10 @@ impl Executor for SshExecutor {
             limits,
         )
         .await?;
-        let text = output.text();
-        let left = text
-            .lines()
-            .find_map(|line| line.strip_prefix("left "))
-            .and_then(|count| count.trim().parse().ok());
-        left.ok_or_else(|| {
-            HostError::Broken(format!("the stop gave no answer: {}", output.complaint()))
-        })
+        left(&output)
     }
 
     async fn gpu_memory_is_free(&self, gpus: &[u32]) -> Result<bool, HostError> {
-        if gpus.is_empty() {
-            return Ok(true);
-        }
-        let list = gpus
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(",");
-        let command =
-            format!("nvidia-smi -i {list} --query-compute-apps=pid --format=csv,noheader");
-        let output = self
-            .host
-            .run(&command, Bytes::new(), Limits::default())
-            .await?;
-        // A node without nvidia-smi has no GPU memory to wait for.
-        Ok(!output.is_success() || output.text().trim().is_empty())
+        gpus_are_free(&*self.host, gpus).await
     }
 }

@@ -1,6 +1,7 @@
 //! The only remote execution. `Host` is the one trait for machines: `ssh`, `local` and, for tests, `scripted`.
 
 mod first_contact;
+mod inside;
 pub mod local;
 mod pool;
 mod ssh;
@@ -13,6 +14,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use first_contact::{HostKey, first_contact};
+pub use inside::InsideHost;
 pub use pool::Hosts;
 pub use ssh::{Login, SshHost};
 

@@ -91,7 +91,15 @@ printf "%-4s" $rc 1<> rc
 /// Starts `run.<epoch>.sh` in `folder`, once per epoch. Idempotent: the same epoch again answers `ALREADY`.
 ///
 /// `cookie` marks every descendant through its environment. `SPT_NOENV` keeps setproctitle (vLLM, SGLang) from erasing it.
-pub fn start(folder: &str, epoch: i64, cookie: &str) -> String {
+/// `container` is the shell text that starts a detached container around what follows it; None where the login is the environment.
+pub fn start(folder: &str, epoch: i64, cookie: &str, container: Option<&str>) -> String {
+    let shell = format!(r#"sh -c "$supervise" trainyard {epoch} {}"#, quote(cookie));
+    let launch = match container {
+        None => format!("setsid {shell} > /dev/null 2>&1 < /dev/null &"),
+        Some(container) => {
+            format!("{container} {shell} > /dev/null < /dev/null || exit 70")
+        }
+    };
     format!(
         r#"cd {folder} || exit 66
 # One launch at a time. The kernel drops a flock with its holder; without flock, a link that names its holder is as atomic.
@@ -117,14 +125,13 @@ printf '    ' > rc && : >> log && echo {epoch} > epoch.new && mv epoch.new epoch
 supervise=$(cat <<'TRAINYARD'
 {OURS}{SUPERVISE}TRAINYARD
 )
-setsid sh -c "$supervise" trainyard {epoch} {cookie} > /dev/null 2>&1 < /dev/null &
+{launch}
 # Answer only when the identity is there, so that a look right after the launch finds it.
-n=0; while [ ! -s id ] && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.05; done
+n=0; while [ ! -s id ] && [ $n -lt 200 ]; do n=$((n + 1)); sleep 0.05; done
 [ -s id ] || exit {no_room}
 cat id
 "#,
         folder = quote(folder),
-        cookie = quote(cookie),
         busy = code::BUSY,
         lower = code::LOWER_EPOCH,
         already = code::ALREADY,

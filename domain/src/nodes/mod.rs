@@ -1,5 +1,6 @@
 //! Nodes and clusters: SSH targets, their GPUs, and where their work runs.
 
+pub mod mounts;
 pub mod probe;
 
 use serde::{Deserialize, Serialize};
