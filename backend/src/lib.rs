@@ -6,10 +6,12 @@
 pub mod background;
 pub mod changes;
 pub mod clock;
+pub mod datasets;
 pub mod error;
 pub mod executors;
 pub mod hosts;
 pub mod jobs;
+pub mod models;
 pub mod nodes;
 pub mod people;
 pub mod secrets;

@@ -153,6 +153,30 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
     Ok(node.id)
 }
 
+/// Takes a node out of the list; nothing is done on it. Refused while jobs, models or datasets name it.
+pub async fn remove(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<()> {
+    actor.needs(Role::Admin)?;
+    let node = get(backend, actor, id).await?.node;
+    if !backend.store().delete_node(id).await? {
+        return Err(Error::Conflict(Text::new(
+            format!(
+                "{} is named by jobs, models or datasets, so it stays in the list.",
+                node.name
+            ),
+            format!("{} 仍被任务、模型或数据集引用，不能移除。", node.name),
+        )));
+    }
+    backend.hosts().forget(id);
+    backend
+        .announce(
+            &node.project_id,
+            "node",
+            id.as_str(),
+            serde_json::json!({"removed": true}),
+        )
+        .await
+}
+
 /// Looks at a node now and stores what was seen. An unreachable node is no error: the view says since when, and why.
 pub async fn probe_now(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeView> {
     let view = get(backend, actor, id).await?;

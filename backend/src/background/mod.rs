@@ -2,6 +2,7 @@
 
 pub mod driver;
 pub mod job_reconciler;
+pub mod model_reconciler;
 pub mod node_prober;
 
 use std::time::Duration;

@@ -194,6 +194,26 @@ impl Store {
         row.as_ref().map(job).transpose()
     }
 
+    /// The newest job that works for a noun.
+    pub async fn newest_job_of(&self, subject: &str) -> Result<Option<JobId>> {
+        let id: Option<String> =
+            sqlx::query_scalar("select id from jobs where subject = $1 order by id desc limit 1")
+                .bind(subject)
+                .fetch_optional(&self.reader)
+                .await
+                .map_err(failed("look for a noun's job"))?;
+        id.map(parsed).transpose()
+    }
+
+    pub async fn creator_of(&self, id: &JobId) -> Result<UserId> {
+        let creator: String = sqlx::query_scalar("select created_by from jobs where id = $1")
+            .bind(id.as_str())
+            .fetch_one(&self.reader)
+            .await
+            .map_err(failed("look who launched a job"))?;
+        parsed(creator)
+    }
+
     /// Writes a new state if the old one is still there, with one row of history. False: somebody was faster.
     pub async fn move_job(
         &self,

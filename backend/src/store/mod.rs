@@ -5,6 +5,7 @@
 
 mod changes;
 mod jobs;
+mod models;
 mod nodes;
 mod people;
 mod secrets;

@@ -171,6 +171,19 @@ impl Store {
         Ok(())
     }
 
+    /// False: jobs, models or datasets name the node, so it stays.
+    pub async fn delete_node(&self, id: &NodeId) -> Result<bool> {
+        let done = sqlx::query(
+            "delete from nodes where id = $1 and not exists (select 1 from job_processes where node_id = $1) \
+             and not exists (select 1 from models where node_id = $1) and not exists (select 1 from datasets where node_id = $1)",
+        )
+        .bind(id.as_str())
+        .execute(&self.writer)
+        .await
+        .map_err(failed("delete a node"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Whether the last look at a node failed.
     pub async fn was_unreachable(&self, id: &NodeId) -> Result<bool> {
         let since: Option<Option<i64>> =

@@ -1,5 +1,6 @@
 //! Models: weights in a folder on a node, and where they came from.
 
+pub mod folder;
 pub mod precision;
 
 use serde::{Deserialize, Serialize};

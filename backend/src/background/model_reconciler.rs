@@ -1,0 +1,125 @@
+//! Turns conversions that have succeeded into models, once each, with the numbers of their precision test.
+
+use domain::jobs::Kind;
+use domain::models::{Origin, precision};
+
+use crate::hosts::read_file;
+use crate::store::JobRow;
+use crate::{Backend, Error, Result, models, nodes};
+
+/// The precision block stands at the end of the log.
+const LOG_BYTES: u64 = 4 << 20;
+
+pub async fn activate(backend: Backend) -> Result<()> {
+    for job in backend.store().jobs_succeeded(Kind::Convert).await? {
+        if !backend.store().has_model_of(&job.id).await? {
+            // A node that is away is asked again at the next activation.
+            match adopt(&backend, &job).await {
+                Ok(()) => {}
+                Err(Error::Unavailable(text)) => {
+                    tracing::debug!(job.id = %job.id, %text, "A node gave no answer")
+                }
+                Err(error) => {
+                    tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "A converted model was not found");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn adopt(backend: &Backend, job: &JobRow) -> Result<()> {
+    let from = job
+        .subject
+        .parse()
+        .map_err(Error::internal("read a job's subject"))?;
+    let process = job
+        .spec
+        .processes
+        .first()
+        .ok_or(Error::NotFound("process"))?;
+    let node = nodes::stored(backend, &process.node_id).await?;
+    let source = backend
+        .store()
+        .model(&job.project, &from)
+        .await?
+        .ok_or(Error::NotFound("model"))?;
+    let host = nodes::host(backend, &node).await?;
+    let log = format!(
+        "{}/log",
+        domain::jobs::wrapper::folder(&node.work_folder, job.id.as_str(), process.rank)
+    );
+    let slice = read_file(&*host, &log, None, LOG_BYTES)
+        .await
+        .map_err(|error| nodes::unreachable(&node, &error))?;
+    let text = slice
+        .map(|slice| String::from_utf8_lossy(&slice.bytes).into_owned())
+        .unwrap_or_default();
+    let path = output_folder(&process.script).ok_or(Error::NotFound("output folder"))?;
+    let origin = Origin::Converted {
+        from,
+        job: job.id.clone(),
+    };
+    let mut model = models::look(
+        backend,
+        &node,
+        &path,
+        &format!("{} (MCore)", source.name),
+        origin,
+    )
+    .await?;
+    model.precision = precision::read(&text);
+    // The folder of a converted model names neither architecture nor parameters: they are its source's.
+    model.facts.architecture = source.facts.architecture;
+    model.facts.parameters = source.facts.parameters;
+    let creator = backend.store().creator_of(&job.id).await?;
+    if backend
+        .store()
+        .insert_model(&model, &creator, Some(&job.id))
+        .await?
+    {
+        backend
+            .announce(
+                &job.project,
+                "model",
+                model.id.as_str(),
+                serde_json::json!({}),
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// The folder that the rendered command was told to make. Quoted words are read back by the rule of `shell::quote`.
+fn output_folder(script: &str) -> Option<String> {
+    let word = script
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("--output_dir "))?;
+    let word = word.trim_end_matches(" \\").trim_end();
+    Some(
+        match word
+            .strip_prefix('\'')
+            .and_then(|rest| rest.strip_suffix('\''))
+        {
+            Some(inner) => inner.replace("'\\''", "'"),
+            None => word.to_owned(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_folder_is_read_back_from_the_script() {
+        for folder in ["/models/qwen3-mcore", "/data/it's here"] {
+            let script = format!(
+                "exec swift export \\\n    --output_dir {} \\\n    --x true\n",
+                domain::shell::quote(folder)
+            );
+            assert_eq!(output_folder(&script).as_deref(), Some(folder));
+        }
+        assert_eq!(output_folder("exec true"), None);
+    }
+}

@@ -1,0 +1,302 @@
+//! Models: register a folder, convert it, say where it came from.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use domain::finding::Finding;
+use domain::ids::{JobId, ModelId, NodeId};
+use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
+use domain::models::folder::{self, Found};
+use domain::models::{Format, Model, Origin};
+use domain::nodes::Node;
+use domain::people::Role;
+use domain::recipes::command;
+use domain::recipes::version::Version;
+
+use crate::hosts::Limits;
+use crate::jobs::NewJob;
+use crate::{Actor, Backend, Error, Result, clock, jobs, nodes};
+
+/// Headers of many shards may be long.
+const LOOK: Limits = Limits {
+    time: std::time::Duration::from_secs(60),
+    output_bytes: 256 << 20,
+};
+
+/// How a conversion is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvertOptions {
+    /// Folder to be made; empty: beside the model, with `-mcore`.
+    pub output: String,
+    pub test_precision: bool,
+}
+
+/// One step of a model's provenance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub text: String,
+    /// Where it leads in the console; empty: nowhere.
+    pub address: String,
+}
+
+/// A model with what its page shows beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelDetail {
+    pub model: Model,
+    pub node_name: String,
+    pub lineage: Vec<Step>,
+    /// The newest job that made it or works on it.
+    pub job: Option<JobView>,
+}
+
+pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<Model>> {
+    backend.store().models(&actor.project).await
+}
+
+pub async fn get(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<ModelDetail> {
+    let model = find(backend, actor, id).await?;
+    let node_name = nodes::stored(backend, &model.node_id).await?.name;
+    let made_by = match &model.origin {
+        Origin::Registered => None,
+        Origin::Converted { job, .. } | Origin::Exported { job, .. } => Some(job.clone()),
+    };
+    let working = backend.store().newest_job_of(id.as_str()).await?;
+    let job = match working.or(made_by) {
+        Some(job) => Some(jobs::get(backend, actor, &job).await?),
+        None => None,
+    };
+    Ok(ModelDetail {
+        lineage: lineage(backend, actor, &model).await?,
+        model,
+        node_name,
+        job,
+    })
+}
+
+/// From the first ancestor to the model itself.
+async fn lineage(backend: &Backend, actor: &Actor, model: &Model) -> Result<Vec<Step>> {
+    let own = |model: &Model| Step {
+        text: model.name.clone(),
+        address: format!("/models/{}", model.id),
+    };
+    let mut steps = vec![own(model)];
+    let mut origin = model.origin.clone();
+    while let Origin::Converted { from, .. } | Origin::Exported { base: from, .. } = origin {
+        let Some(ancestor) = backend.store().model(&actor.project, &from).await? else {
+            break;
+        };
+        steps.push(own(&ancestor));
+        origin = ancestor.origin;
+    }
+    steps.reverse();
+    Ok(steps)
+}
+
+/// Registers a folder on a node after looking into it. Findings are on `path` and `name`.
+pub async fn register(
+    backend: &Backend,
+    actor: &Actor,
+    node: &NodeId,
+    path: &str,
+    name: &str,
+) -> Result<ModelId> {
+    actor.needs(Role::Member)?;
+    let node = nodes::get(backend, actor, node).await?.node;
+    let path = absolute(path)?;
+    let model = look(backend, &node, &path, name, Origin::Registered).await?;
+    if !backend
+        .store()
+        .insert_model(&model, &actor.user, None)
+        .await?
+    {
+        return Err(wrong(
+            "path",
+            format!("{path} on {} is in the list already.", node.name),
+            format!("{} 上的 {path} 已在列表中。", node.name),
+        ));
+    }
+    backend
+        .announce(
+            &actor.project,
+            "model",
+            model.id.as_str(),
+            serde_json::json!({}),
+        )
+        .await?;
+    Ok(model.id)
+}
+
+/// Looks into a folder; the answer is a model that is not stored yet.
+pub(crate) async fn look(
+    backend: &Backend,
+    node: &Node,
+    path: &str,
+    name: &str,
+    origin: Origin,
+) -> Result<Model> {
+    let host = nodes::host(backend, node).await?;
+    let output = host
+        .run("sh -s", Bytes::from(folder::look(path)), LOOK)
+        .await
+        .map_err(|error| nodes::unreachable(node, &error))?;
+    let found = folder::read(&output.text(), |text| BASE64_STANDARD.decode(text).ok())
+        .map_err(Error::internal("look into a model's folder"))?;
+    let (format, facts) = match found {
+        Found::Model { format, facts } => (format, facts),
+        Found::Nothing => {
+            return Err(wrong(
+                "path",
+                format!(
+                    "There is no folder {path} on {}. Check the spelling, or copy the model there first.",
+                    node.name
+                ),
+                format!(
+                    "{} 上没有文件夹 {path}。请检查拼写，或先将模型复制到该处。",
+                    node.name
+                ),
+            ));
+        }
+        Found::NoModel => {
+            return Err(wrong(
+                "path",
+                format!(
+                    "{path} holds no model: neither config.json with safetensors files (Hugging Face) nor \
+                     latest_checkpointed_iteration.txt (MCore)."
+                ),
+                format!(
+                    "{path} 中没有模型：既没有 config.json 和 safetensors 文件（HF），也没有 latest_checkpointed_iteration.txt（MCore）。"
+                ),
+            ));
+        }
+        Found::Damaged { file } => {
+            return Err(wrong(
+                "path",
+                format!("{file} in {path} is cut off or no safetensors file. Copy it again."),
+                format!("{path} 中的 {file} 不完整或不是 safetensors 文件，请重新复制。"),
+            ));
+        }
+    };
+    let name = name.trim();
+    let last = path.rsplit('/').next().unwrap_or(path);
+    Ok(Model {
+        id: clock::new_id(),
+        project_id: node.project_id.clone(),
+        name: if name.is_empty() { last } else { name }.to_owned(),
+        node_id: node.id.clone(),
+        path: path.to_owned(),
+        format,
+        origin,
+        facts,
+        precision: None,
+        created_at: clock::now(),
+    })
+}
+
+/// Starts the conversion to MCore on the model's node. The converted model appears in the list when the job has succeeded.
+pub async fn convert(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ModelId,
+    options: ConvertOptions,
+) -> Result<JobId> {
+    actor.needs(Role::Member)?;
+    let model = find(backend, actor, id).await?;
+    if model.format == Format::Mcore {
+        return Err(wrong(
+            "output",
+            "This model is in MCore form already.",
+            "该模型已是 MCore 格式。",
+        ));
+    }
+    let node = nodes::get(backend, actor, &model.node_id).await?;
+    let version = node
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.version_of("ms-swift"))
+        .and_then(Version::parse)
+        .ok_or_else(|| {
+            wrong(
+                "output",
+                "The model's node has no ms-swift. Prepare it first.",
+                "模型所在节点未安装 ms-swift，请先准备节点。",
+            )
+        })?;
+    let output = if options.output.trim().is_empty() {
+        format!("{}-mcore", model.path)
+    } else {
+        absolute(&options.output)?
+    };
+    let words = command::Convert {
+        model: &model.path,
+        output: &output,
+        tests_precision: options.test_precision,
+    };
+    let command = command::convert(&words, version).map_err(Error::Conflict)?;
+    let script = format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render());
+    // The newest job is part of the key: a second click while it runs finds it, a click after its end starts another.
+    let before = backend.store().newest_job_of(id.as_str()).await?;
+    if let Some(running) = &before
+        && !jobs::get(backend, actor, running)
+            .await?
+            .state
+            .is_terminal()
+    {
+        return Ok(running.clone());
+    }
+    let launch_key = format!(
+        "convert {id} after {}",
+        before.map(|job| job.to_string()).unwrap_or_default()
+    );
+    let process = ProcessSpec {
+        rank: 0,
+        node_id: model.node_id.clone(),
+        gpus: vec![0],
+        script,
+        files: Vec::new(),
+    };
+    let success = Success::ClosingLine {
+        contains: "End time of running main: ".to_owned(),
+    };
+    jobs::submit(
+        backend,
+        NewJob {
+            project: actor.project.clone(),
+            creator: actor.user.clone(),
+            title: model.name,
+            subject: id.to_string(),
+            launch_key,
+            spec: JobSpec {
+                kind: Kind::Convert,
+                processes: vec![process],
+                success,
+            },
+        },
+    )
+    .await
+}
+
+async fn find(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Model> {
+    backend
+        .store()
+        .model(&actor.project, id)
+        .await?
+        .ok_or(Error::NotFound("model"))
+}
+
+/// An absolute path without a final slash.
+pub(crate) fn absolute(path: &str) -> Result<String> {
+    let trimmed = path.trim().trim_end_matches('/');
+    if trimmed.starts_with('/') {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(wrong(
+            "path",
+            format!("\"{path}\" is not an absolute path; write one that begins with /."),
+            format!("“{path}”不是绝对路径，请填写以 / 开头的路径。"),
+        ))
+    }
+}
+
+pub(crate) fn wrong(field: &str, en: impl Into<String>, zh: impl Into<String>) -> Error {
+    Error::Invalid(vec![Finding::stops(field, en, zh)])
+}
