@@ -2,4 +2,6 @@
 
 pub mod model;
 pub mod node;
+pub mod pretraining;
 pub mod programs;
+pub mod training;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rehearsal::node::commands::{self, NodeArguments};
-use rehearsal::programs;
+use rehearsal::{pretraining, programs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -34,6 +34,8 @@ enum Command {
         #[arg(long)]
         home: PathBuf,
     },
+    /// Write the corpus and train the base model that is shipped.
+    Pretrain(pretraining::Pretrain),
     /// Print the description by which a console adopts nodes as a cluster, the first as its main node.
     Describe {
         #[arg(long)]
@@ -73,6 +75,7 @@ fn own_command() -> anyhow::Result<()> {
         Command::Up(arguments) => commands::up(arguments),
         Command::ServeNode { home } => commands::serve_node(&home),
         Command::Down { home } => commands::down(&home),
+        Command::Pretrain(options) => pretraining::run(&options),
         Command::Describe { name, key, homes } => commands::describe(&name, &key, &homes),
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! <home>/.ssh/authorized_keys          read at each log-in
 //! <home>/.node/                        the node's own: host_key, node.json, pid, state/gpu/<index>/<pid>
+//! <home>/models/yard-base, datasets/willow_bend.jsonl   what is bundled
 //! <home>/opt/venv/bin/                 python3 and the launchers; first on PATH
 //! <home>/opt/venv/lib/python3.11/site-packages/   dist-info folders and swift/version.py, as pip leaves them
 //! ```
@@ -13,6 +14,30 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+
+/// The shipped base model, in Hugging Face's own files.
+const BASE_MODEL: [(&str, &[u8]); 5] = [
+    ("config.json", include_bytes!("../../base/config.json")),
+    (
+        "model.safetensors",
+        include_bytes!("../../base/model.safetensors"),
+    ),
+    (
+        "tokenizer.json",
+        include_bytes!("../../base/tokenizer.json"),
+    ),
+    (
+        "tokenizer_config.json",
+        include_bytes!("../../base/tokenizer_config.json"),
+    ),
+    (
+        "chat_template.jinja",
+        include_bytes!("../../base/chat_template.jinja"),
+    ),
+];
+
+/// The bundled dataset: short conversations in both languages about a yard that the base model knows nothing of.
+const DATASET: &[u8] = include_bytes!("../../data/willow_bend.jsonl");
 
 /// What a node was made with; lies in `.node/node.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +152,19 @@ impl Home {
             self.join(".node/node.json"),
             serde_json::to_vec_pretty(identity)?,
         )?;
+        let model = self.join("models/yard-base");
+        if !model.exists() {
+            let new = self.join("models/yard-base.new");
+            fs::create_dir_all(&new)?;
+            for (name, bytes) in BASE_MODEL {
+                fs::write(new.join(name), bytes)?;
+            }
+            fs::rename(new, model)?;
+        }
+        let dataset = self.join("datasets/willow_bend.jsonl");
+        if !dataset.exists() {
+            fs::write(dataset, DATASET)?;
+        }
         self.install(&identity.ms_swift)
     }
 

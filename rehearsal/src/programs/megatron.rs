@@ -1,0 +1,134 @@
+//! `megatron sft` and `megatron pt` of ms-swift 4.6.0: the command starts torchrun's agent, which starts the ranks.
+//!
+//! All three are this binary under the name of the node's Python, so the tree looks as the real one does:
+//! `megatron sft …` → `python3 -m torch.distributed.run … sft.py …` → `python3 -u …/_megatron/sft.py …` per rank.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use super::arguments::{Arguments, Refusal};
+use crate::training::dataset::DatasetError;
+use crate::training::run::{self, Place};
+use crate::training::settings::Refused;
+use crate::training::torchrun::{self, Launch};
+
+const AGENT: &str = "torch.distributed.run";
+const SCRIPTS: &str = "/opt/ms-swift/swift/cli/_megatron/";
+
+/// `megatron` with what stands behind it: prints what it runs, waits, and leaves with the same code.
+///
+/// Signals are not passed on, as the real one does not: whoever stops a run has to signal the whole group.
+pub fn run(words: &[String]) -> Result<ExitCode> {
+    let Some((method, rest)) = words.split_first() else {
+        bail!("IndexError: list index out of range")
+    };
+    if !matches!(method.as_str(), "sft" | "pt") {
+        bail!("KeyError: '{method}'");
+    }
+    let python = python();
+    let mut command: Vec<String> = Vec::new();
+    if environment("NPROC_PER_NODE").is_some() || environment("NNODES").is_some() {
+        command.extend(["-m".to_owned(), AGENT.to_owned()]);
+        for name in [
+            "NPROC_PER_NODE",
+            "MASTER_PORT",
+            "NNODES",
+            "NODE_RANK",
+            "MASTER_ADDR",
+        ] {
+            if let Some(value) = environment(name) {
+                command.extend([format!("--{}", name.to_lowercase()), value]);
+            }
+        }
+    }
+    command.push(format!("{SCRIPTS}{method}.py"));
+    command.extend(rest.iter().cloned());
+    println!("run sh: `{python} {}`", command.join(" "));
+    let status = Command::new(std::env::current_exe()?)
+        .arg0(&python)
+        .args(&command)
+        .status()
+        .context("start the agent")?;
+    // A child killed by a signal is minus the signal to Python, which exits with it modulo 256.
+    let code = status
+        .code()
+        .unwrap_or_else(|| 256 - status.signal().unwrap_or(1));
+    Ok(ExitCode::from(code as u8))
+}
+
+/// The inner parts of the tree: what `python3` was called with, if it is one of them.
+pub fn inner(words: &[String]) -> Option<Result<ExitCode>> {
+    match words {
+        [flag, module, rest @ ..] if flag == "-m" && module == AGENT => {
+            Some(Launch::parse(python(), rest).and_then(|launch| torchrun::run(&launch)))
+        }
+        [flag, rest @ ..] if flag == "-u" => inner(rest),
+        [script, rest @ ..] => {
+            let method = script.strip_prefix(SCRIPTS)?.strip_suffix(".py")?;
+            matches!(method, "sft" | "pt").then(|| Ok(rank(method, rest)))
+        }
+        [] => None,
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The interpreter this program was called through.
+fn python() -> String {
+    let called = std::env::args_os()
+        .next()
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let folder = called
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .unwrap_or(Path::new("/usr/bin"))
+        .join("python3")
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// One rank. Everything that goes wrong ends as a Python traceback with the rank in front.
+fn rank(method: &str, words: &[String]) -> ExitCode {
+    let number = |name: &str, default: usize| {
+        environment(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let place = Place {
+        rank: number("RANK", 0),
+        local_rank: number("LOCAL_RANK", 0),
+        size: number("WORLD_SIZE", 1),
+        local_size: number("LOCAL_WORLD_SIZE", 1),
+        master_address: environment("MASTER_ADDR").unwrap_or_else(|| "127.0.0.1".into()),
+        master_port: u16::try_from(number("MASTER_PORT", 29500)).unwrap_or(29500),
+    };
+    // torchrun gives every rank a session of its own; without torchrun the rank leads its group already and this fails.
+    let _ = rustix::process::setsid();
+    let outcome = Arguments::parse("megatron sft", words)
+        .map_err(anyhow::Error::from)
+        .and_then(|arguments| run::run(arguments, &place, method == "pt"));
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    if let Some(Refusal::Invalid { .. }) = error.downcast_ref() {
+        eprintln!("usage: {method}.py [-h]\n{method}.py: error: {error}");
+        return ExitCode::from(2);
+    }
+    let said = match error.downcast_ref::<Refusal>() {
+        Some(refusal) => format!("ValueError: {refusal}"),
+        None if error.is::<Refused>() || error.is::<DatasetError>() => error.to_string(),
+        None => format!("RuntimeError: {error:#}"),
+    };
+    eprintln!(
+        "[rank{0}]: Traceback (most recent call last):\n[rank{0}]: {said}",
+        place.rank
+    );
+    ExitCode::FAILURE
+}

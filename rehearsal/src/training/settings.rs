@@ -1,0 +1,432 @@
+//! What a run was told and what follows from it: degrees of the world, batch sizes, iterations.
+
+use std::path::PathBuf;
+
+use super::optimizer;
+use super::schedule::{Decay, Schedule};
+use crate::model::{Config, mcore};
+use crate::programs::arguments::Arguments;
+
+/// A refusal by the name Python prints, as `ValueError: …`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+fn refuse<T>(text: String) -> Result<T, Refused> {
+    Err(Refused(text))
+}
+
+/// How the ranks share the work. Ranks of one model group compute the same and hold different shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct World {
+    pub rank: usize,
+    pub local_rank: usize,
+    pub size: usize,
+    pub local_size: usize,
+    pub tensor: usize,
+    pub pipeline: usize,
+    pub context: usize,
+    pub expert: usize,
+    pub expert_tensor: usize,
+}
+
+impl World {
+    /// Megatron's rules for the degrees, in its words.
+    pub fn check(&self, config: &Config) -> Result<(), Refused> {
+        let model = self.tensor * self.pipeline * self.context;
+        if !self.size.is_multiple_of(model) {
+            return refuse(format!(
+                "RuntimeError: world_size ({}) is not divisible by {model}",
+                self.size
+            ));
+        }
+        let experts = self.expert_tensor * self.expert * self.pipeline;
+        if !self.size.is_multiple_of(experts) {
+            return refuse(format!(
+                "RuntimeError: world_size ({}) is not divisible by expert_tensor_model_pipeline_parallel size ({experts})",
+                self.size
+            ));
+        }
+        let (heads, groups) = (config.num_attention_heads, config.num_key_value_heads);
+        if !heads.is_multiple_of(self.tensor) {
+            return refuse(format!(
+                "ValueError: num_attention_heads ({heads}) must be a multiple of tensor_model_parallel_size ({}).",
+                self.tensor
+            ));
+        }
+        if !groups.is_multiple_of(self.tensor) && !self.tensor.is_multiple_of(groups) {
+            return refuse(format!(
+                "ValueError: num_query_groups ({groups}) must be a multiple or divisor of tensor_model_parallel_size ({}).",
+                self.tensor
+            ));
+        }
+        if !config.num_hidden_layers.is_multiple_of(self.pipeline) {
+            return refuse(format!(
+                "ValueError: num_layers: {} must be divisible by pipeline_model_parallel_size {}",
+                config.num_hidden_layers, self.pipeline
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many different parts of a batch are computed.
+    pub fn data(&self) -> usize {
+        self.size / (self.tensor * self.pipeline * self.context)
+    }
+
+    /// Megatron's order of ranks: tensor fastest, then context, data, pipeline.
+    pub fn data_rank(&self) -> usize {
+        self.rank / (self.tensor * self.context) % self.data()
+    }
+
+    pub fn tensor_rank(&self) -> usize {
+        self.rank % self.tensor
+    }
+
+    pub fn pipeline_rank(&self) -> usize {
+        self.rank / (self.tensor * self.context * self.data())
+    }
+
+    /// One rank of each model group speaks for it when gradients are added.
+    pub fn speaks(&self) -> bool {
+        self.rank.is_multiple_of(self.tensor * self.context) && self.pipeline_rank() == 0
+    }
+
+    pub fn is_last(&self) -> bool {
+        self.rank + 1 == self.size
+    }
+
+    pub fn is_first_of_node(&self) -> bool {
+        self.local_rank == 0
+    }
+
+    pub fn is_first_node(&self) -> bool {
+        self.rank < self.local_size
+    }
+}
+
+/// Which weights are trained.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tuner {
+    Full,
+    Lora {
+        rank: usize,
+        scale: f64,
+        modules: Vec<&'static str>,
+    },
+}
+
+/// The arguments this program acts on, parsed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub tuner: Tuner,
+    pub model: Option<PathBuf>,
+    pub mcore_model: Option<PathBuf>,
+    pub mcore_adapter: Option<PathBuf>,
+    pub fresh: bool,
+    pub micro_batch: usize,
+    pub global_batch: usize,
+    pub save_every: u64,
+    pub eval_every: u64,
+    pub log_every: u64,
+    pub save_total_limit: Option<usize>,
+    pub max_length: usize,
+    pub truncation: Truncation,
+    pub packing: bool,
+    pub seed: u64,
+    pub optimizer: optimizer::Settings,
+}
+
+/// What happens to rows over `--max_length`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truncation {
+    Delete,
+    Left,
+    Right,
+}
+
+fn positive(arguments: &Arguments, name: &str) -> Result<u64, Refused> {
+    match arguments.integer(name) {
+        Some(value) if value > 0 => Ok(value.unsigned_abs()),
+        value => refuse(format!("ValueError: {name}: {value:?} must be positive")),
+    }
+}
+
+impl Settings {
+    /// Reads the arguments and fills in what ms-swift works out itself, which `args.json` then shows.
+    pub fn settle(arguments: &mut Arguments) -> Result<Self, Refused> {
+        let lora = match arguments.text("tuner_type") {
+            Some("full") => false,
+            Some("lora") => true,
+            other => {
+                return refuse(format!(
+                    "NotImplementedError: tuner_type {other:?} is not part of this rehearsal"
+                ));
+            }
+        };
+        if arguments.number("lr").is_none() {
+            arguments.set("lr", if lora { 1e-4 } else { 1e-5 });
+        }
+        for (name, from) in [
+            ("eval_steps", "save_steps"),
+            ("start_weight_decay", "weight_decay"),
+            ("end_weight_decay", "weight_decay"),
+        ] {
+            if arguments.integer(name).is_none() && arguments.number(name).is_none() {
+                let value = arguments.dict().get(from).cloned().unwrap_or_default();
+                arguments.set(name, value);
+            }
+        }
+        if arguments.text("truncation_strategy").is_none() {
+            arguments.set("truncation_strategy", "delete");
+        }
+        let truncation =
+            match arguments.text("truncation_strategy") {
+                Some("left") => Truncation::Left,
+                Some("right") => Truncation::Right,
+                Some("split") => return refuse(
+                    "NotImplementedError: truncation_strategy split is not part of this rehearsal"
+                        .into(),
+                ),
+                _ => Truncation::Delete,
+            };
+        let save_total_limit = arguments.integer("save_total_limit");
+        if save_total_limit.is_some_and(|limit| limit < 2) {
+            return refuse(format!(
+                "ValueError: save_total_limit: {} must be greater than or equal to 2.",
+                save_total_limit.unwrap_or_default()
+            ));
+        }
+        if arguments.list("dataset").is_empty() && arguments.list("cached_dataset").is_empty() {
+            return refuse("ValueError: self.dataset: [], self.cached_dataset: []. Please input the training dataset.".into());
+        }
+        if arguments.integer("train_iters").is_none()
+            && arguments.integer("num_train_epochs").is_none()
+        {
+            return refuse(
+                "ValueError: Please specify `--train_iters` or `--num_train_epochs`.".into(),
+            );
+        }
+        let rank = positive(arguments, "lora_rank")? as usize;
+        let alpha = arguments.number("lora_alpha").unwrap_or(32.0);
+        let spread = if arguments.flag("use_rslora") {
+            (rank as f64).sqrt()
+        } else {
+            rank as f64
+        };
+        let folder = |name: &str| arguments.text(name).map(PathBuf::from);
+        let number = |name: &str, default: f64| arguments.number(name).unwrap_or(default);
+        Ok(Self {
+            tuner: if lora {
+                Tuner::Lora {
+                    rank,
+                    scale: alpha / spread,
+                    modules: modules(arguments)?,
+                }
+            } else {
+                Tuner::Full
+            },
+            model: folder("model"),
+            mcore_model: folder("mcore_model"),
+            mcore_adapter: folder("mcore_adapter"),
+            fresh: arguments.flag("finetune"),
+            micro_batch: positive(arguments, "micro_batch_size")? as usize,
+            global_batch: positive(arguments, "global_batch_size")? as usize,
+            save_every: positive(arguments, "save_steps")?,
+            eval_every: positive(arguments, "eval_steps")?,
+            log_every: positive(arguments, "logging_steps")?,
+            save_total_limit: save_total_limit.map(|limit| limit.unsigned_abs() as usize),
+            max_length: arguments
+                .integer("max_length")
+                .map_or(usize::MAX, |length| length.max(1) as usize),
+            truncation,
+            packing: arguments.flag("packing"),
+            seed: arguments.integer("seed").unwrap_or(42).unsigned_abs(),
+            optimizer: optimizer::Settings {
+                beta1: number("adam_beta1", 0.9),
+                beta2: number("adam_beta2", 0.95),
+                eps: number("adam_eps", 1e-8),
+                weight_decay: number("weight_decay", 0.1),
+                clip: number("clip_grad", 1.0),
+            },
+        })
+    }
+
+    /// Micro batches per rank and step. Fails with Megatron's words when the global batch does not divide.
+    pub fn micro_batches(&self, data: usize) -> Result<usize, Refused> {
+        let together = self.micro_batch * data;
+        if !self.global_batch.is_multiple_of(together) {
+            return refuse(format!(
+                "AssertionError: global batch size ({}) is not divisible by micro batch size ({}) times data parallel size ({data})",
+                self.global_batch, self.micro_batch
+            ));
+        }
+        Ok(self.global_batch / together)
+    }
+
+    /// Iterations for `rows` rows (or packs): epochs win over `--train_iters`.
+    pub fn iterations(&self, arguments: &Arguments, rows: usize, data: usize) -> u64 {
+        let together = self.micro_batch * data;
+        let usable = rows / together * together;
+        match arguments.integer("num_train_epochs") {
+            Some(epochs) => usable as u64 * epochs.unsigned_abs() / self.global_batch as u64,
+            None => arguments.integer("train_iters").unwrap_or(0).unsigned_abs(),
+        }
+    }
+
+    /// Evaluation steps for `rows` validation rows; 0 turns evaluation off.
+    pub fn eval_iterations(&self, arguments: &Arguments, rows: usize, data: usize) -> u64 {
+        let together = self.micro_batch * data;
+        match arguments.integer("eval_iters") {
+            _ if rows < together => 0,
+            Some(given) if given >= 0 => given.unsigned_abs(),
+            _ => ((rows / together * together / self.global_batch) as u64).max(1),
+        }
+    }
+
+    /// The learning rate's curve over the whole run.
+    pub fn schedule(&self, arguments: &Arguments, iterations: u64) -> Result<Schedule, Refused> {
+        let style = arguments.text("lr_decay_style").unwrap_or("cosine");
+        let style = Decay::parse(style)
+            .map_err(|error| Refused(format!("NotImplementedError: {error}")))?;
+        let batch = self.global_batch as f64;
+        let decay = arguments
+            .integer("lr_decay_iters")
+            .map_or(iterations, i64::unsigned_abs) as f64
+            * batch;
+        let warmup = match arguments.number("lr_warmup_fraction") {
+            Some(fraction) => fraction * decay,
+            None => arguments.integer("lr_warmup_iters").unwrap_or(0) as f64 * batch,
+        };
+        Ok(Schedule {
+            most: arguments.number("lr").unwrap_or(0.0),
+            least: arguments.number("min_lr").unwrap_or(0.0),
+            start: arguments.number("lr_warmup_init").unwrap_or(0.0),
+            warmup,
+            decay,
+            style,
+        })
+    }
+}
+
+fn modules(arguments: &Arguments) -> Result<Vec<&'static str>, Refused> {
+    let mut chosen = Vec::new();
+    for word in arguments.list("target_modules") {
+        if matches!(word.as_str(), "all-linear") {
+            chosen.extend(mcore::LINEAR);
+            continue;
+        }
+        match mcore::LINEAR
+            .iter()
+            .find(|name| name.rsplit('.').next() == Some(word.as_str()))
+        {
+            Some(name) => chosen.push(*name),
+            None => {
+                return refuse(format!(
+                    "ValueError: Target modules {{'{word}'}} not found in the base model."
+                ));
+            }
+        }
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    Ok(chosen)
+}
+
+/// The world as torchrun and the arguments describe it.
+pub fn world(arguments: &Arguments, place: [usize; 4]) -> Result<World, Refused> {
+    let degree = |name: &str| positive(arguments, name).map(|value| value as usize);
+    let [rank, local_rank, size, local_size] = place;
+    Ok(World {
+        rank,
+        local_rank,
+        size,
+        local_size,
+        tensor: degree("tensor_model_parallel_size")?,
+        pipeline: degree("pipeline_model_parallel_size")?,
+        context: degree("context_parallel_size")?,
+        expert: degree("expert_model_parallel_size")?,
+        expert_tensor: degree("expert_tensor_parallel_size")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(line: &str) -> Result<(Arguments, Settings), Refused> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let mut arguments = Arguments::parse("megatron sft", &words).unwrap();
+        let settings = Settings::settle(&mut arguments)?;
+        Ok((arguments, settings))
+    }
+
+    const LORA: &str = "--model m --dataset d --tuner_type lora --micro_batch_size 4 --global_batch_size 16 --num_train_epochs 1";
+
+    #[test]
+    fn iterations_are_those_of_the_captured_runs() {
+        let (arguments, lora) = settings(LORA).unwrap();
+        assert_eq!(lora.iterations(&arguments, 760, 1), 47);
+        assert_eq!(lora.eval_iterations(&arguments, 40, 1), 2);
+        assert_eq!(lora.eval_iterations(&arguments, 3, 1), 0);
+        assert_eq!(arguments.number("lr"), Some(1e-4));
+        assert_eq!(
+            lora.tuner,
+            Tuner::Lora {
+                rank: 8,
+                scale: 4.0,
+                modules: mcore::LINEAR.to_vec()
+            }
+        );
+    }
+
+    fn refused(result: Result<impl std::fmt::Debug, Refused>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_does_not_divide_is_refused_in_megatrons_words() {
+        let config = Config::rehearsal(16, 1, 0);
+        let (arguments, lora) = settings(LORA).unwrap();
+        let world = world(&arguments, [0, 0, 4, 2]).unwrap();
+        assert_eq!(world.check(&config), Ok(()));
+        assert_eq!(
+            refused(World { tensor: 3, ..world }.check(&config)),
+            "RuntimeError: world_size (4) is not divisible by 3"
+        );
+        assert_eq!(
+            refused(
+                World {
+                    tensor: 8,
+                    size: 8,
+                    ..world
+                }
+                .check(&config)
+            ),
+            "ValueError: num_attention_heads (4) must be a multiple of tensor_model_parallel_size (8)."
+        );
+        assert_eq!(
+            refused(lora.micro_batches(3)),
+            "AssertionError: global batch size (16) is not divisible by micro batch size (4) times data parallel size (3)"
+        );
+        assert!(
+            refused(settings("--model m --tuner_type lora --train_iters 1"))
+                .contains("Please input the training dataset")
+        );
+    }
+
+    #[test]
+    fn ranks_of_a_model_group_share_their_part_of_the_batch() {
+        let (arguments, _) = settings(LORA).unwrap();
+        let two = world(&arguments, [0, 0, 4, 2]).unwrap();
+        let two = World { tensor: 2, ..two };
+        let ranks: Vec<(usize, usize, bool)> = (0..4)
+            .map(|rank| World { rank, ..two })
+            .map(|world| (world.data_rank(), world.tensor_rank(), world.speaks()))
+            .collect();
+        assert_eq!(
+            ranks,
+            [(0, 0, true), (0, 1, false), (1, 0, true), (1, 1, false)]
+        );
+    }
+}
