@@ -7,9 +7,13 @@ use leptos_router::hooks::use_location;
 use leptos_router::{SsrMode, path};
 
 use crate::context::{Theme, Viewer, use_viewer};
+use crate::datasets::{DatasetPage, DatasetsPage, RegisterDatasetPage};
 use crate::home::HomePage;
-use crate::people::{LoginPage, SetupPage};
-use crate::texts::{common as t, people};
+use crate::jobs::{ActivityMenu, JobPage, JobsPage};
+use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
+use crate::nodes::{AddNodePage, NodePage, NodesPage};
+use crate::people::{LoginPage, SettingsPage, SetupPage};
+use crate::texts::{common as t, jobs, people};
 use domain::language::Language;
 
 /// Everything inside `<body>`.
@@ -19,6 +23,8 @@ use domain::language::Language;
 pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(Viewer::current());
+    crate::shared::times::Now::provide();
+    crate::shared::Live::provide();
     let language = use_viewer().language;
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Trainyard".to_owned() } else { format!("{page} · Trainyard") }/>
@@ -30,6 +36,18 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
                     <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes") view=NodesPage ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes/add") view=AddNodePage ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes/:id") view=NodePage ssr=SsrMode::Async/>
+                    <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/models/register") view=RegisterModelPage ssr=SsrMode::Async/>
+                    <Route path=path!("/models/:id") view=ModelPage ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets/register") view=RegisterDatasetPage ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets/:id") view=DatasetPage ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
         </Router>
@@ -37,14 +55,12 @@ pub fn App() -> impl IntoView {
 }
 
 /// The noun pages, in the order of the path from a bare machine to a chat.
-fn rooms(language: Language) -> [(&'static str, &'static str); 6] {
+fn rooms(language: Language) -> [(&'static str, &'static str); 4] {
     [
-        ("/experiments", t::experiments(language)),
-        ("/datasets", t::datasets(language)),
-        ("/models", t::models(language)),
-        ("/deployments", t::deployments(language)),
-        ("/chat", t::chat(language)),
         ("/nodes", t::nodes(language)),
+        ("/models", t::models(language)),
+        ("/datasets", t::datasets(language)),
+        ("/jobs", jobs::jobs(language)),
     ]
 }
 
@@ -62,6 +78,7 @@ fn Header() -> impl IntoView {
                 </nav>
             })}
             <div class="frame-tools">
+                {is_inside.then(|| view! { <ActivityMenu/> })}
                 <LanguageSwitch/>
                 <ThemeSwitch/>
                 {viewer.person.map(|person| view! { <PersonMenu person/> })}

@@ -4,6 +4,8 @@
 //! under `/fn/*` to `leptos_axum::handle_server_fns_with_context`, and provides for both what [`context`] lists. The shell sets the
 //! Content-Security-Policy itself, since only it knows the nonce.
 
+// A page's view is one deeply nested type; the compiler's default depth is for shallower ones.
+#![recursion_limit = "512"]
 #![allow(dead_code, reason = "the rooms that use every text arrive one by one")]
 
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
@@ -11,10 +13,15 @@ compile_error!("`ssr` and `hydrate` are two builds: check them with two commands
 
 mod browser;
 pub mod context;
+mod datasets;
 pub mod error;
 mod home;
+mod jobs;
 mod layout;
+mod models;
+mod nodes;
 mod people;
+mod shared;
 mod shell;
 mod texts;
 

@@ -1,5 +1,8 @@
 //! The wasm entry, nothing else.
 
+// As in `app`, whose views are laid out here.
+#![recursion_limit = "512"]
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the script that the server puts into every page.

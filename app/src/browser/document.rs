@@ -1,9 +1,125 @@
-//! Facts of the open document.
+//! Facts of the open document, its clock, clipboard and per-browser memory.
 
-/// An attribute of `<html>`.
-pub fn root_attribute(name: &str) -> Option<String> {
+use domain::language::Language;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{Element, HtmlElement, IntersectionObserver, IntersectionObserverEntry};
+
+use crate::context::{Theme, Viewer};
+
+fn root_attribute(name: &str) -> Option<String> {
     web_sys::window()?
         .document()?
         .document_element()?
         .get_attribute(name)
+}
+
+/// The viewer that the server wrote into `<html lang data-theme data-person>`.
+pub fn viewer() -> Viewer {
+    Viewer {
+        person: root_attribute("data-person"),
+        language: match root_attribute("lang").as_deref() {
+            Some("zh-CN") => Language::Zh,
+            _ => Language::En,
+        },
+        theme: Theme::from_name(&root_attribute("data-theme").unwrap_or_default()),
+    }
+}
+
+/// An element of the page by its id.
+pub fn element(id: &str) -> Option<Element> {
+    web_sys::window()?.document()?.get_element_by_id(id)
+}
+
+/// The clock, milliseconds since 1970.
+pub fn now() -> Option<i64> {
+    Some(js_sys::Date::now() as i64)
+}
+
+/// Puts a text on the clipboard; a browser that forbids it leaves the text where it can be selected.
+pub fn copy(text: &str) {
+    if let Some(window) = web_sys::window() {
+        // The promise only tells whether it worked, and there is nothing else to try.
+        let _ = window.navigator().clipboard().write_text(text);
+    }
+}
+
+/// Keeps a small text in this browser.
+pub fn remember(key: &str, value: &str) {
+    if let Some(Ok(Some(storage))) = web_sys::window().map(|w| w.local_storage()) {
+        // A full or forbidden storage only means that nothing is remembered.
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// What `remember` kept.
+pub fn remembered(key: &str) -> Option<String> {
+    web_sys::window()?
+        .local_storage()
+        .ok()??
+        .get_item(key)
+        .ok()?
+}
+
+/// Puts another address into the bar without loading anything: for what changes with every move, like a zoom.
+pub fn replace_address(address: &str) {
+    if let Some(Ok(history)) = web_sys::window().map(|w| w.history()) {
+        let state = history.state().unwrap_or_default();
+        let _ = history.replace_state_with_url(&state, "", Some(address));
+    }
+}
+
+/// Scrolls an element to its last line.
+pub fn scroll_to_end(element_id: &str) {
+    if let Some(element) = element(element_id) {
+        element.set_scroll_top(element.scroll_height());
+    }
+}
+
+/// Whether an element is scrolled to its last line, give or take one.
+pub fn is_at_end(element_id: &str) -> bool {
+    element(element_id).is_none_or(|e| e.scroll_height() - e.scroll_top() - e.client_height() < 24)
+}
+
+/// Tells whenever an element comes into view or leaves it.
+pub fn when_seen(element_id: &str, mut then: impl FnMut(bool) + 'static) {
+    let Some(element) = element(element_id) else {
+        return;
+    };
+    let callback = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
+        if let Ok(entry) = entries
+            .get(entries.length().saturating_sub(1))
+            .dyn_into::<IntersectionObserverEntry>()
+        {
+            then(entry.is_intersecting());
+        }
+    });
+    if let Ok(observer) = IntersectionObserver::new(callback.as_ref().unchecked_ref()) {
+        observer.observe(&element);
+        leptos::prelude::on_cleanup({
+            let kept = send_wrapper::SendWrapper::new((observer, callback));
+            move || kept.0.disconnect()
+        });
+    }
+}
+
+/// The size of an element in CSS pixels.
+pub fn size_of(element_id: &str) -> Option<(f64, f64)> {
+    let element: HtmlElement = element(element_id)?.dyn_into().ok()?;
+    Some((
+        f64::from(element.client_width()),
+        f64::from(element.client_height()),
+    ))
+}
+
+/// A text that nobody has used before: one intent of a person, however often it is clicked or sent again.
+pub fn new_key() -> String {
+    let mut key = format!("{:x}-", js_sys::Date::now() as u64);
+    for _ in 0..4 {
+        key.push_str(&format!(
+            "{:08x}",
+            (js_sys::Math::random() * f64::from(u32::MAX)) as u32
+        ));
+    }
+    key
 }

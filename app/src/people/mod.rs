@@ -1,9 +1,12 @@
 //! Logging in, the first account, and settings.
 
 mod login_page;
+pub mod server_fns;
+mod settings_page;
 mod setup_page;
 
 pub use login_page::LoginPage;
+pub use settings_page::SettingsPage;
 pub use setup_page::SetupPage;
 
 use domain::language::Language;

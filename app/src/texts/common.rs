@@ -3,11 +3,8 @@
 texts! {
     skip_to_content => "Skip to content", "跳到正文";
     home => "Home", "首页";
-    experiments => "Experiments", "实验";
     datasets => "Datasets", "数据集";
     models => "Models", "模型";
-    deployments => "Deployments", "部署";
-    chat => "Chat", "对话";
     nodes => "Nodes", "节点";
     settings => "Settings", "设置";
     activity => "Activity", "进行中的任务";

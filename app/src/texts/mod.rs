@@ -16,6 +16,10 @@ macro_rules! texts {
 }
 
 pub mod common;
+pub mod home;
+pub mod jobs;
+pub mod models;
+pub mod nodes;
 pub mod people;
 
 /// Chooses between two texts that were put together with values.

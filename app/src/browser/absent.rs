@@ -1,0 +1,52 @@
+//! Where there is no browser: the same functions, doing nothing.
+
+use crate::shared::Live;
+
+/// Without a document nothing is known of the viewer.
+#[cfg(not(feature = "ssr"))]
+pub fn viewer() -> crate::context::Viewer {
+    crate::context::Viewer {
+        person: None,
+        language: Default::default(),
+        theme: Default::default(),
+    }
+}
+
+pub fn now() -> Option<i64> {
+    None
+}
+
+pub fn copy(_text: &str) {}
+
+pub fn listen(_live: Live) {}
+
+pub fn remember(_key: &str, _value: &str) {}
+
+pub fn remembered(_key: &str) -> Option<String> {
+    None
+}
+
+pub fn replace_address(_address: &str) {}
+
+pub fn scroll_to_end(_element_id: &str) {}
+
+pub fn is_at_end(_element_id: &str) -> bool {
+    true
+}
+
+pub fn when_seen(_element_id: &str, _then: impl FnMut(bool) + 'static) {}
+
+/// An open stream; closed when dropped.
+pub struct Subscription;
+
+pub fn subscribe(
+    _address: String,
+    _heard: impl FnMut(String) + 'static,
+    _lost: impl FnMut() + 'static,
+) -> Option<Subscription> {
+    None
+}
+
+pub fn new_key() -> String {
+    String::new()
+}

@@ -1,0 +1,121 @@
+//! All jobs, and one job: its state, its processes, its log.
+
+use domain::jobs::JobView;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+
+use super::activity::StopButton;
+use super::log_view::LogView;
+use super::server_fns::{get_job, list_jobs};
+use crate::context::use_language;
+use crate::shared::badge::{cause, kind_word};
+use crate::shared::live::use_live;
+use crate::shared::{Ago, JobBadge, Lasted, Load};
+use crate::texts::{common as c, jobs as t};
+
+#[component]
+pub fn JobsPage() -> impl IntoView {
+    let (language, live) = (use_language(), use_live());
+    let all = Resource::new(move || live.kind("job"), |_| list_jobs());
+    view! {
+        <Title text=t::jobs(language)/>
+        <div class="page-head"><h1>{t::jobs(language)}</h1></div>
+        <Load resource=all let:all>
+            <table class="table">
+                <thead><tr><th>{c::name(language)}</th><th>{c::state(language)}</th><th>{c::started(language)}</th><th></th></tr></thead>
+                <tbody>
+                    {move || all.get().into_iter().map(|job| view! {
+                        <tr>
+                            <td><A href=super::address(&job)>{kind_word(job.kind, language)} " · " {job.title.clone()}</A></td>
+                            <td><JobBadge state=job.state.clone() kind=job.kind/></td>
+                            <td><Ago at=job.created_at/></td>
+                            <td class="number"><Lasted from=job.started_at to=job.ended_at/></td>
+                        </tr>
+                    }).collect_view()}
+                </tbody>
+            </table>
+            <p class="empty" hidden=move || all.with(|all| !all.is_empty())>{c::nothing_running(language)}</p>
+        </Load>
+    }
+}
+
+#[component]
+pub fn JobPage() -> impl IntoView {
+    let live = use_live();
+    let params = use_params_map();
+    let id = move || params.with(|p| p.get("id").unwrap_or_default());
+    let job = Resource::new(
+        move || (id(), live.subject("job", &id())),
+        |(id, _)| get_job(id),
+    );
+    view! {
+        <Load resource=job let:job>
+            <JobHead job/>
+            <JobBody job/>
+        </Load>
+    }
+}
+
+#[component]
+fn JobHead(job: Signal<JobView>) -> impl IntoView {
+    let language = use_language();
+    let title =
+        job.with_untracked(|job| format!("{} · {}", kind_word(job.kind, language), job.title));
+    view! {
+        <Title text=title.clone()/>
+        <div class="page-head">
+            <h1>{title}</h1>
+            {move || job.with(|job| view! {
+                <JobBadge state=job.state.clone() kind=job.kind/>
+                <Lasted from=job.started_at to=job.ended_at/>
+                <div class="page-head-actions">
+                    {(!job.state.is_terminal()).then(|| view! { <StopButton id=job.id.to_string() label=t::stop_job(language).to_owned()/> })}
+                </div>
+            })}
+        </div>
+    }
+}
+
+/// Cause, processes and log of a job; used wherever a job is shown.
+#[component]
+pub fn JobBody(job: Signal<JobView>) -> impl IntoView {
+    let language = use_language();
+    let (id, processes) = job.with_untracked(|job| (job.id.to_string(), job.processes.clone()));
+    let is_growing = Signal::derive(move || job.with(|job| !job.state.is_terminal()));
+    view! {
+        {move || job.with(|job| cause(&job.state, language)).map(|why| view! {
+            <p class="finding" data-weight="stops"><strong>{t::cause(language)} ": "</strong> {why}</p>
+        })}
+        <Processes job/>
+        <LogView job=id processes is_growing/>
+    }
+}
+
+#[component]
+fn Processes(job: Signal<JobView>) -> impl IntoView {
+    let language = use_language();
+    move || {
+        let processes = job.with(|job| job.processes.clone());
+        (processes.len() > 1 || processes.iter().any(|p| p.unreachable_since.is_some())).then(|| view! {
+            <table class="table">
+                <thead><tr><th>{t::process(language)}</th><th>{c::state(language)}</th><th>{t::gpus(language)}</th><th>{t::exit_code(language)}</th><th>{t::last_seen(language)}</th></tr></thead>
+                <tbody>
+                    {processes.into_iter().map(|p| view! {
+                        <tr>
+                            <td>{t::whole_log(language)} " " {p.rank}</td>
+                            <td>
+                                {p.phase.clone()}
+                                {p.unreachable_since.map(|at| view! { " · " <span class="badge" data-state="unreachable">{t::unreachable(language)}</span> " " <Ago at/> })}
+                            </td>
+                            <td>{p.gpus.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")}</td>
+                            <td class="number">{p.exit_code}</td>
+                            <td>{p.seen_at.map(|at| view! { <Ago at/> })}</td>
+                        </tr>
+                    }).collect_view()}
+                </tbody>
+            </table>
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! Jobs: what runs now, wherever one is, and the log of each process.
+
+mod activity;
+mod detail_page;
+mod log_view;
+pub mod server_fns;
+
+pub use activity::ActivityMenu;
+pub use detail_page::{JobBody, JobPage, JobsPage};
+
+use domain::jobs::JobView;
+
+/// The page of a job.
+pub fn address(job: &JobView) -> String {
+    format!("/jobs/{}", job.id)
+}

@@ -1,0 +1,72 @@
+//! Models for pages.
+
+use domain::jobs::JobView;
+use domain::models::Model;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::error::AppError;
+
+/// A model with what its page shows beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelShown {
+    pub model: Model,
+    pub node_name: String,
+    /// From the first ancestor to this model: (what is written, where it leads; empty: nowhere).
+    pub lineage: Vec<(String, String)>,
+    /// The job that makes or made it, or the conversion that runs from it.
+    pub job: Option<JobView>,
+}
+
+#[server(prefix = "/fn", endpoint = "models/list", input = Json)]
+pub async fn list_models() -> Result<Vec<Model>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::models::list(&backend, &actor).await?)
+}
+
+#[server(prefix = "/fn", endpoint = "models/register", input = Json)]
+pub async fn register_model(node: String, path: String, name: String) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(
+        backend::models::register(&backend, &actor, &node.parse()?, &path, &name)
+            .await?
+            .to_string(),
+    )
+}
+
+#[server(prefix = "/fn", endpoint = "models/get", input = Json)]
+pub async fn get_model(id: String) -> Result<ModelShown, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let detail = backend::models::get(&backend, &actor, &id.parse()?).await?;
+    let lineage = detail
+        .lineage
+        .iter()
+        .map(|step| (step.text.clone(), step.address.clone()))
+        .collect();
+    Ok(ModelShown {
+        model: detail.model,
+        node_name: detail.node_name,
+        lineage,
+        job: detail.job,
+    })
+}
+
+/// The job that converts; its log streams on the model's page.
+#[server(prefix = "/fn", endpoint = "models/convert", input = Json)]
+pub async fn convert_model(
+    id: String,
+    output: String,
+    test_precision: bool,
+) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let options = backend::models::ConvertOptions {
+        output,
+        test_precision,
+    };
+    Ok(
+        backend::models::convert(&backend, &actor, &id.parse()?, options)
+            .await?
+            .to_string(),
+    )
+}

@@ -1,0 +1,51 @@
+//! The GPUs of a node as a row of small squares: free, held by a job of ours, or busy with something else.
+
+use domain::nodes::{Gpu, NodeView};
+use leptos::prelude::*;
+
+use crate::context::use_language;
+use crate::texts::nodes as t;
+
+/// More than this in use without a job of ours means that somebody else works there.
+const BUSY_MIB: u64 = 512;
+
+/// How a GPU stands, and the word for it.
+fn standing(node: &NodeView, gpu: &Gpu) -> &'static str {
+    if node.reserved.iter().any(|held| held.gpu == gpu.index) {
+        "held"
+    } else if gpu.memory_used_mib > BUSY_MIB {
+        "busy"
+    } else {
+        "free"
+    }
+}
+
+#[component]
+pub fn GpuStrip(node: NodeView) -> impl IntoView {
+    let language = use_language();
+    let gpus = node
+        .probe
+        .as_ref()
+        .map(|probe| probe.gpus.clone())
+        .unwrap_or_default();
+    let squares = gpus.into_iter().map(|gpu| {
+        let standing = standing(&node, &gpu);
+        let word = match standing {
+            "held" => t::gpu_held(language),
+            "busy" => t::gpu_busy(language),
+            _ => t::gpu_free(language),
+        };
+        let load = gpu.utilization_percent.map(|l| format!(" · {} {l:.0} %", t::load(language))).unwrap_or_default();
+        let label = format!(
+            "GPU {} · {} · {word} · {} {:.1} / {:.1} GiB{load}",
+            gpu.index,
+            gpu.name,
+            t::memory(language),
+            gpu.memory_used_mib as f64 / 1024.0,
+            gpu.memory_total_mib as f64 / 1024.0,
+        );
+        let heard = label.clone();
+        view! { <li class="gpu" data-state=standing title=label><span class="only-read">{heard}</span>{gpu.index}</li> }
+    }).collect_view();
+    view! { <ul class="gpus" data-unreachable=node.unreachable.is_some().to_string()>{squares}</ul> }
+}

@@ -1,0 +1,12 @@
+//! Nodes: what there is, what is free, and adding one.
+
+mod add_page;
+mod detail_page;
+mod gpu_strip;
+mod list_page;
+pub mod server_fns;
+
+pub use add_page::AddNodePage;
+pub use detail_page::NodePage;
+pub use gpu_strip::GpuStrip;
+pub use list_page::NodesPage;

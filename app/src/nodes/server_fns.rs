@@ -1,0 +1,146 @@
+//! Nodes for pages.
+
+use domain::nodes::{Cluster, NodeView};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::error::AppError;
+
+/// A node as typed: all text, so that nothing is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeForm {
+    /// Empty: a new cluster with the name below.
+    pub cluster: String,
+    pub cluster_name: String,
+    pub name: String,
+    pub host: String,
+    pub port: String,
+    pub user: String,
+    pub private_key: String,
+    /// The host key that the person confirmed, in OpenSSH form.
+    pub host_key: String,
+    /// `direct`, `container` or `exec`.
+    pub environment: String,
+    /// Image or container name.
+    pub container: String,
+    pub work_folder: String,
+    /// One a line, `host:inside`.
+    pub mounts: String,
+}
+
+/// A host key as it is shown for confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedKey {
+    pub openssh: String,
+    pub fingerprint: String,
+}
+
+#[server(prefix = "/fn", endpoint = "nodes/list", input = Json)]
+pub async fn list_nodes() -> Result<Vec<(Cluster, Vec<NodeView>)>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::nodes::list(&backend, &actor).await?)
+}
+
+#[server(prefix = "/fn", endpoint = "nodes/get", input = Json)]
+pub async fn get_node(id: String) -> Result<NodeView, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::nodes::get(&backend, &actor, &id.parse()?).await?)
+}
+
+#[server(prefix = "/fn", endpoint = "nodes/probe", input = Json)]
+pub async fn probe_node(id: String) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    backend::nodes::probe_now(&backend, &actor, &id.parse()?).await?;
+    Ok(())
+}
+
+#[server(prefix = "/fn", endpoint = "nodes/remove", input = Json)]
+pub async fn remove_node(id: String) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    backend::nodes::remove(&backend, &actor, &id.parse()?).await?;
+    Ok(())
+}
+
+/// Asks a machine for its host key, without logging in.
+#[server(prefix = "/fn", endpoint = "nodes/first_contact", input = Json)]
+pub async fn first_contact(host: String, port: String) -> Result<OfferedKey, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let key = backend::nodes::first_contact(&backend, &actor, &host, parse_port(&port)?).await?;
+    Ok(OfferedKey {
+        openssh: key.openssh,
+        fingerprint: key.fingerprint,
+    })
+}
+
+/// Really connects; the node's id.
+#[server(prefix = "/fn", endpoint = "nodes/add", input = Json)]
+pub async fn add_node(form: NodeForm) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let port = parse_port(&form.port)?;
+    let cluster_id = match form.cluster.as_str() {
+        "" => backend::nodes::add_cluster(&backend, &actor, &form.cluster_name).await?,
+        id => id.parse()?,
+    };
+    let new = new_node(form, cluster_id, port);
+    Ok(backend::nodes::add_node(&backend, &actor, new)
+        .await?
+        .to_string())
+}
+
+#[cfg(feature = "ssr")]
+fn parse_port(text: &str) -> Result<u16, AppError> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| {
+            let finding = domain::finding::Finding::stops(
+                "port",
+                "Write a number from 1 to 65535.",
+                "请填写 1 到 65535 之间的数字。",
+            );
+            AppError::Invalid(vec![finding])
+        })
+}
+
+#[cfg(feature = "ssr")]
+fn new_node(
+    form: NodeForm,
+    cluster_id: domain::ids::ClusterId,
+    port: u16,
+) -> backend::nodes::NewNode {
+    use domain::nodes::{Address, Environment, Mount};
+    let mounts = form
+        .mounts
+        .lines()
+        .filter_map(|line| line.trim().split_once(':'));
+    backend::nodes::NewNode {
+        cluster_id,
+        name: form.name,
+        address: Address {
+            host: form.host.trim().to_owned(),
+            port,
+            user: form.user.trim().to_owned(),
+        },
+        private_key: form.private_key,
+        host_key: form.host_key,
+        environment: match form.environment.as_str() {
+            "container" => Environment::ContainerPerAttempt {
+                image: form.container,
+                options: Vec::new(),
+            },
+            "exec" => Environment::Exec {
+                container: form.container,
+            },
+            _ => Environment::Direct,
+        },
+        work_folder: form.work_folder,
+        mounts: mounts
+            .map(|(host, inside)| Mount {
+                host: host.to_owned(),
+                inside: inside.to_owned(),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What changed on the server, as counters that resources depend on.
+//!
+//! The browser hears `{number, kind, subject, detail}` on `/events` (one stream shared by all tabs, see `browser::events`). No data
+//! travels there: a counter rises, and what is shown is read again.
+
+use std::collections::HashMap;
+
+use leptos::prelude::*;
+
+/// The counters of this page, by kind (`job`, `series`, …) and by `kind/subject`. On the server they never rise.
+#[derive(Clone, Copy)]
+pub struct Live {
+    counters: StoredValue<HashMap<String, ArcRwSignal<u64>>>,
+    /// Since when the console has not been heard, in milliseconds; none while it is.
+    pub lost_since: RwSignal<Option<i64>>,
+}
+
+impl Live {
+    pub fn provide() {
+        let live = Live {
+            counters: StoredValue::new(HashMap::new()),
+            lost_since: RwSignal::new(None),
+        };
+        provide_context(live);
+        Effect::new(move |_| crate::browser::listen(live));
+    }
+
+    fn counter(self, key: String) -> ArcRwSignal<u64> {
+        let mut found = None;
+        self.counters.update_value(|counters| {
+            found = Some(
+                counters
+                    .entry(key)
+                    .or_insert_with(|| ArcRwSignal::new(0))
+                    .clone(),
+            );
+        });
+        // The closure above always runs; a value of its own keeps this total.
+        found.unwrap_or_else(|| ArcRwSignal::new(0))
+    }
+
+    /// Rises with every change of this kind.
+    pub fn kind(self, kind: &str) -> u64 {
+        self.counter(kind.to_owned()).get()
+    }
+
+    /// Rises with every change of this one thing.
+    pub fn subject(self, kind: &str, subject: &str) -> u64 {
+        self.counter(format!("{kind}/{subject}")).get()
+    }
+
+    /// A change was heard.
+    pub fn heard(self, kind: &str, subject: &str) {
+        self.lost_since.set(None);
+        for key in [kind.to_owned(), format!("{kind}/{subject}")] {
+            let counter = self
+                .counters
+                .with_value(|counters| counters.get(&key).cloned());
+            if let Some(counter) = counter {
+                counter.update(|count| *count += 1);
+            }
+        }
+    }
+
+    /// Changes may have been missed: everything shown is read again.
+    pub fn missed_some(self) {
+        self.lost_since.set(None);
+        let counters: Vec<_> = self
+            .counters
+            .with_value(|counters| counters.values().cloned().collect());
+        for counter in counters {
+            counter.update(|count| *count += 1);
+        }
+    }
+}
+
+/// The counters of this page.
+pub fn use_live() -> Live {
+    expect_context::<Live>()
+}

@@ -1,0 +1,16 @@
+//! Pieces that many rooms use: the three faces of a load, states, times, sizes, forms.
+
+pub mod badge;
+pub mod fields;
+pub mod format;
+pub mod live;
+pub mod load;
+pub mod numbers;
+pub mod place;
+pub mod times;
+
+pub use badge::{JobBadge, RehearsalMark};
+pub use fields::{Findings, Submit, TextField};
+pub use live::Live;
+pub use load::Load;
+pub use times::{Ago, Lasted};

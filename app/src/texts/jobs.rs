@@ -1,0 +1,35 @@
+//! Words of jobs: kinds and states.
+
+texts! {
+    prepare => "Prepare", "环境准备";
+    convert => "Convert to MCore", "权重转换";
+    train => "Train", "训练";
+    gather => "Gather", "收集分片";
+    export => "Export to HF", "合并导出";
+    deploy => "Deploy", "部署";
+    evaluate => "Evaluate", "评测";
+    pending => "waiting to start", "等待启动";
+    starting => "starting", "启动中";
+    running => "running", "运行中";
+    loading_model => "loading the model", "加载模型中";
+    ready => "ready", "就绪";
+    stopping => "stopping", "停止中";
+    succeeded => "done", "已完成";
+    failed => "failed", "失败";
+    stopped => "stopped", "已停止";
+    lost => "lost", "失联";
+    all_jobs => "All jobs", "全部任务";
+    jobs => "Jobs", "任务";
+    process => "Process", "进程";
+    exit_code => "Exit code", "退出码";
+    gpus => "GPUs", "GPU";
+    last_seen => "Last seen", "最近一次查看";
+    unreachable => "cannot be reached", "无法连接";
+    log_older => "Older lines", "更早的日志";
+    log_follow => "Follow the end", "跟随末尾";
+    log_empty => "Nothing was written yet.", "还没有输出。";
+    log_search => "Find in the log", "在日志中查找";
+    whole_log => "rank", "rank";
+    stop_job => "Stop this job", "停止任务";
+    cause => "Cause", "原因";
+}

@@ -1,0 +1,54 @@
+//! Words of nodes and clusters.
+
+texts! {
+    add_node => "Add a node", "添加节点";
+    none => "No nodes yet. A node is a machine with GPUs that this console reaches over SSH.", "还没有节点。节点是控制台通过 SSH 访问的带 GPU 的机器。";
+    main_node => "main node", "主节点";
+    gpu_free => "free", "空闲";
+    gpu_held => "held by a job", "被任务占用";
+    gpu_busy => "in use by something else", "被其他程序占用";
+    memory => "memory", "显存";
+    load => "load", "利用率";
+    temperature => "temperature", "温度";
+    packages => "Packages", "软件包";
+    package => "Package", "软件包";
+    version => "Version", "版本";
+    interfaces => "Network interfaces", "网络接口";
+    internal_address => "Address for other nodes", "节点间通信地址";
+    disk_free => "Disk free", "剩余磁盘";
+    work_folder => "Work folder", "工作目录";
+    environment => "Where work runs", "运行环境";
+    environment_direct => "in the SSH login itself", "SSH 登录环境";
+    environment_container => "a container per attempt", "每次启动一个容器";
+    environment_exec => "inside a named container", "指定的容器内";
+    probe_now => "Look again", "重新检查";
+    never_seen => "not looked at yet", "尚未检查";
+    seen => "seen", "检查于";
+    unreachable => "cannot be reached since", "无法连接，始于";
+    remove => "Remove this node", "移除节点";
+    remove_help => "Its jobs and files stay on the machine; the console forgets how to reach it.", "机器上的任务与文件保持不变，控制台只是不再访问它。";
+    facts => "What was found", "检查结果";
+    no_trainer => "The trainer (ms-swift) was not found here.", "此处未找到训练程序（ms-swift）。";
+    step_address => "1. Where is it?", "1. 地址";
+    step_key => "2. Is this the right machine?", "2. 确认主机";
+    step_login => "3. Log in and look", "3. 登录并检查";
+    cluster_new => "New cluster", "新集群";
+    cluster_help => "Nodes that train together. The first one added is the main node.", "一起训练的节点；最先添加的是主节点。";
+    host => "Host name or address", "主机名或地址";
+    port => "SSH port", "SSH 端口";
+    port_help => "22, or 2333 for the runbook's training container.", "22；若为手册中的训练容器则为 2333。";
+    ask_key => "Ask for its host key", "获取主机密钥";
+    host_key => "Host key fingerprint", "主机密钥指纹";
+    host_key_help => "Compare it with what the machine says: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "请与该机器上的输出比对：ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
+    host_key_confirm => "The fingerprint is the machine's own", "指纹与该机器一致";
+    user => "User", "用户";
+    private_key => "Private key", "私钥";
+    private_key_help => "OpenSSH format, without a passphrase. Kept sealed; never shown again.", "OpenSSH 格式，无口令。加密保存，不再显示。";
+    work_folder_help => "Absolute; outputs and job files go below it.", "绝对路径；输出与任务文件位于其下。";
+    image => "Image", "镜像";
+    container => "Container", "容器";
+    mounts => "Mounts", "挂载";
+    mounts_help => "One a line: folder on the host : folder inside. Only needed with containers.", "每行一个：主机目录:容器内目录。仅容器环境需要。";
+    connect => "Connect and add", "连接并添加";
+    reserved_by => "held by", "占用者";
+}
