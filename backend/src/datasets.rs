@@ -123,7 +123,7 @@ pub async fn head(
     backend: &Backend,
     actor: &Actor,
     id: &DatasetId,
-    count: usize,
+    count: u32,
 ) -> Result<Vec<String>> {
     let dataset = get(backend, actor, id).await?;
     let node = nodes::stored(backend, &dataset.node_id).await?;
@@ -142,7 +142,7 @@ pub async fn head(
     Ok(whole
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .take(count)
+        .take(count as usize)
         .map(str::to_owned)
         .collect())
 }

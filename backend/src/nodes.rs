@@ -328,6 +328,13 @@ fn written_wrong(new: &NewNode) -> Vec<Finding> {
             "请填写节点名称。",
         ));
     }
+    if new.environment != Environment::Direct {
+        findings.push(Finding::stops(
+            "environment",
+            "Trainyard runs work in the SSH login itself so far. For a container, log in to its own SSH port.",
+            "目前任务直接在 SSH 登录环境中运行。若使用容器，请登录该容器自己的 SSH 端口。",
+        ));
+    }
     if !new.work_folder.starts_with('/') || new.work_folder.ends_with('/') {
         findings.push(Finding::stops(
             "work_folder",

@@ -1,5 +1,8 @@
 //! The process: configuration, router, start and stop.
 
+// As in `app`, whose views are laid out here.
+#![recursion_limit = "512"]
+
 pub mod cookies;
 pub mod guard;
 pub mod http_error;

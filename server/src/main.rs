@@ -3,13 +3,19 @@
 use clap::Parser;
 use server::settings::{Command, CommandLine};
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+/// A page's view is one deeply nested value; rendering it unoptimised overflows the usual 2 MiB. Only touched pages cost memory.
+const STACK_BYTES: usize = 16 << 20;
+
+fn main() -> anyhow::Result<()> {
     let line = CommandLine::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()?;
     match line.command.unwrap_or(Command::Serve(line.serve)) {
         Command::Serve(settings) => {
             server::telemetry::start(settings.json_logs);
-            server::start::serve(settings).await
+            runtime.block_on(runtime.spawn(server::start::serve(settings)))?
         }
     }
 }

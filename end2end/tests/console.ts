@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "../..");
+const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
+
+/** A console with two rehearsal nodes of its own, in a folder of its own, on free ports. */
+export class Console {
+  readonly folder = mkdtempSync(join(tmpdir(), "trainyard-walk-"));
+  url = "";
+  setup = "";
+  private process?: ChildProcess;
+
+  async start(): Promise<void> {
+    const env = {
+      ...process.env,
+      TRAINYARD_DATA: this.folder,
+      TRAINYARD_REHEARSAL_PORT: String(await freePort("127.0.0.31")),
+      TRAINYARD_REHEARSAL_FIRST_ADDRESS: "31",
+    };
+    const up = spawnSync(join(root, "scripts/rehearsal_up.sh"), { env, encoding: "utf8" });
+    if (up.status !== 0) throw new Error(`the rehearsal did not start: ${up.stdout}${up.stderr}`);
+    const listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
+    this.url = `http://${listen}`;
+    const words = ["serve", "--data", join(this.folder, "console"), "--listen", listen, "--rehearsal", join(this.folder, "rehearsal/cluster.json")];
+    this.process = spawn(join(target, "debug/trainyard"), words, { stdio: ["ignore", "pipe", "pipe"] });
+    this.setup = await new Promise<string>((done, failed) => {
+      let text = "";
+      this.process?.stdout?.on("data", (bytes: Buffer) => {
+        text += bytes.toString();
+        const link = text.match(/http:\S+\/setup\?token=\S+/);
+        if (link) done(link[0]);
+      });
+      this.process?.stderr?.on("data", (bytes: Buffer) => (text += bytes.toString()));
+      this.process?.on("exit", () => failed(new Error(`the console ended: ${text}`)));
+    });
+  }
+
+  /** Where node-1 keeps what is bundled. */
+  home(): string {
+    return join(this.folder, "rehearsal/node-1");
+  }
+
+  async stop(): Promise<void> {
+    this.process?.removeAllListeners("exit");
+    const ended = new Promise((done) => this.process?.on("exit", done));
+    this.process?.kill("SIGTERM");
+    await ended;
+    spawnSync(join(root, "scripts/down.sh"), { env: { ...process.env, TRAINYARD_DATA: this.folder } });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.on("error", failed);
+    server.listen(0, host, () => {
+      const address = server.address();
+      server.close(() => (address && typeof address === "object" ? done(address.port) : failed(new Error("no port"))));
+    });
+  });
+}
