@@ -49,11 +49,8 @@ pub async fn reconcile(backend: &Backend, mut job: JobRow) -> Result<()> {
     if next != job.state && !move_on(backend, &mut job, next).await? {
         return Ok(());
     }
-    act(backend, &job, &actions).await?;
-    if !actions.is_empty() {
-        backend.wake();
-    }
-    Ok(())
+    // What came of it is seen at the next activation: waking ourselves would spin against a node that keeps refusing.
+    act(backend, &job, &actions).await
 }
 
 /// Stores the new state. False: somebody was faster; the next activation sees what they did.

@@ -18,10 +18,20 @@ pub struct Background {
 /// Starts every loop. They end when `backend.stopping()` is cancelled.
 pub fn start(backend: &Backend) -> Background {
     let mut driver = Driver::new(backend);
-    driver.every(
+    driver.every_or_woken(
         "job reconciler",
         Duration::from_secs(1),
         job_reconciler::activate,
+    );
+    driver.every(
+        "model reconciler",
+        Duration::from_secs(3),
+        model_reconciler::activate,
+    );
+    driver.every(
+        "node prober",
+        Duration::from_secs(15),
+        node_prober::activate,
     );
     Background { driver }
 }
