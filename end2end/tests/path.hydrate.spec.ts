@@ -79,6 +79,7 @@ test("a missing folder is a finding beside the field, and what was typed stays",
   const path = page.locator('input[name="path"]');
   await expect(async () => {
     await path.fill("/nowhere/at/all");
+    await page.locator('input[name="name"]').fill("yard-base");
     await page.getByRole("button", { name: "Register a model" }).click();
     await expect(page.getByText("There is no folder /nowhere/at/all on node-1")).toBeVisible({ timeout: 3_000 });
   }).toPass();
@@ -108,6 +109,7 @@ test("the bundled dataset is counted and its rows are shown", async () => {
   await page.goto(`${trainyard.url}/datasets/register`);
   await expect(async () => {
     await page.locator('input[name="path"]').fill(`${trainyard.home()}/datasets/willow_bend.jsonl`);
+    await page.locator('input[name="name"]').fill("willow_bend");
     await page.getByRole("button", { name: "Register a dataset" }).click();
     await expect(page.getByRole("heading", { name: /willow_bend/ })).toBeVisible({ timeout: 3_000 });
   }).toPass();

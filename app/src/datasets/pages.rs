@@ -76,9 +76,6 @@ pub fn DatasetPage() -> impl IntoView {
                     <div class="page-head">
                         <span class="crumb"><A href="/datasets">{c::datasets(language)}</A></span>
                         <h1>{dataset.name}</h1>
-                        <div class="page-head-actions">
-                            <A href=format!("/experiments/new?dataset={}", dataset.id) attr:class="button">{t::train_with(language)}</A>
-                        </div>
                     </div>
                     <dl class="facts">
                         <dt>{c::path(language)}</dt><dd><code class="wrap">{dataset.path}</code></dd>

@@ -41,19 +41,13 @@ pub fn ModelPage() -> impl IntoView {
 #[component]
 fn ModelHead(shown: Signal<ModelShown>) -> impl IntoView {
     let language = use_language();
-    let (name, format, id) =
-        shown.with_untracked(|s| (s.model.name.clone(), s.model.format, s.model.id.to_string()));
-    let is_hf = format == Format::Hf;
+    let (name, format) = shown.with_untracked(|s| (s.model.name.clone(), s.model.format));
     view! {
         <Title text=name.clone()/>
         <div class="page-head">
             <span class="crumb"><A href="/models">{c::models(language)}</A></span>
             <h1>{name}</h1>
             <span class="mark">{format_name(format)}</span>
-            <div class="page-head-actions">
-                {is_hf.then(|| view! { <A href=format!("/deployments/new?model={id}") attr:class="button">{t::deploy(language)}</A> })}
-                <A href=format!("/experiments/new?model={id}") attr:class="button">{t::train_with(language)}</A>
-            </div>
         </div>
     }
 }

@@ -32,8 +32,6 @@ texts! {
     token_diff_with_loss => "tokens that differ, where loss counts", "计入损失处不同的词元数";
     zero_count => "parameters that are zero", "全零参数";
     limit => "good below 0.1", "小于 0.1 为良好";
-    train_with => "Train with this", "用它训练";
-    deploy => "Deploy", "部署";
     datasets_none => "No datasets yet. Register a JSONL file that lies on a node.", "还没有数据集。请登记节点上的一个 JSONL 文件。";
     dataset_register => "Register a dataset", "登记数据集";
     dataset_lead => "One conversation a line, in ms-swift's messages form. The file must lie at the same path on every node of the cluster.", "每行一条对话，采用 ms-swift 的 messages 格式。该文件须在集群每个节点上位于相同路径。";

@@ -14,8 +14,8 @@ use tokio::sync::broadcast::error::RecvError;
 /// Proxies and browsers give up on silent connections; a comment line keeps this one.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// One stream per browser, shared by its tabs: small facts, no data. Event `change` carries a `backend::changes::Change`;
-/// event `missed` says that this listener fell behind or was away, and should read again what it shows.
+/// One stream per browser, shared by its tabs: small facts, no data. A message is a `backend::changes::Change` as JSON, or the word
+/// `back`: this listener fell behind or was away, and should read again what it shows.
 pub async fn changes(
     State(backend): State<Backend>,
     Extension(actor): Extension<Actor>,
@@ -25,11 +25,7 @@ pub async fn changes(
     let was_away = headers.contains_key("last-event-id");
     let stopping = backend.stopping();
     let stream = async_stream(move |mut send| async move {
-        if was_away
-            && !send
-                .event(Event::default().event("missed").data("{}"))
-                .await
-        {
+        if was_away && !send.event(missed()).await {
             return;
         }
         loop {
@@ -39,12 +35,11 @@ pub async fn changes(
             };
             let event = match next {
                 Ok(change) if change.project == actor.project.as_str() => Event::default()
-                    .event("change")
                     .id(change.number.to_string())
                     .json_data(&change)
-                    .unwrap_or_else(|_| Event::default().event("missed").data("{}")),
+                    .unwrap_or_else(|_| missed()),
                 Ok(_) => continue,
-                Err(RecvError::Lagged(_)) => Event::default().event("missed").data("{}"),
+                Err(RecvError::Lagged(_)) => missed(),
                 Err(RecvError::Closed) => return,
             };
             if !send.event(event).await {
@@ -53,6 +48,11 @@ pub async fn changes(
         }
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// Something was missed.
+fn missed() -> Event {
+    Event::default().data("back")
 }
 
 /// Hands events to one slow reader; a bound of 64 makes a stuck browser wait instead of filling memory.
