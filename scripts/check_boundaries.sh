@@ -14,7 +14,7 @@ only_in() {
   fi
 }
 only_in "SQL outside backend/src/store" 'sqlx::' "app/src backend/src domain/src server/src frontend/src" backend/src/store/
-only_in "remote calls outside backend/src/hosts" 'russh|async_ssh2_tokio|tokio::process|std::process::Command' "app/src backend/src server/src" backend/src/hosts/
+only_in "remote calls outside backend/src/hosts" 'russh::|async_ssh2_tokio::|tokio::process|std::process::Command' "app/src backend/src server/src" backend/src/hosts/
 only_in "web_sys outside app/src/browser" 'web_sys|js_sys|wasm_bindgen' "app/src domain/src" app/src/browser/
 only_in "clock or I/O in domain" 'SystemTime|Instant::now|std::fs|std::net|tokio' domain/src domain/src/shell.rs
 colours=$(grep -rnE '#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(|oklch\(' style --include='*.css' | grep -v '^style/tokens' || true)
