@@ -14,9 +14,6 @@ down: ## Stop the rehearsal nodes and the jobs on them
 reset: ## Ask, then stop everything and delete all data
 	@scripts/reset.sh
 
-demo: ## Walk the whole path over the HTTP API and leave the console open on the result
-	@scripts/demo.sh
-
 build: ## Build the console, the rehearsal and the browser half
 	@scripts/build.sh
 
@@ -26,10 +23,4 @@ check: ## Format, clippy for host and wasm, boundaries, unit tests: before each 
 test: ## Everything CI runs: check, supervisor and API tests, browser walks
 	@scripts/test.sh
 
-test-full: ## What is too slow or too big for CI: real torch, transformers, the 20 questions
-	@scripts/test_full.sh
-
-bench: ## Measure the figures and write docs/benchmarks.md and .json
-	@scripts/bench.sh
-
-.PHONY: help up down reset demo build check test test-full bench
+.PHONY: help up down reset build check test
