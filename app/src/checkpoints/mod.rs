@@ -1,0 +1,6 @@
+//! Checkpoints of an experiment: what each node holds, gathering and exporting.
+
+pub mod server_fns;
+mod table;
+
+pub use table::CheckpointTable;
