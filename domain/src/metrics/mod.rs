@@ -1,5 +1,9 @@
 //! Metrics: points, series, and what a chart gets of them.
 
+pub mod buckets;
+pub mod jsonl;
+pub mod smoothing;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a series came from. For display one source per canonical name wins, in this order.
