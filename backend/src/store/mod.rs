@@ -5,12 +5,14 @@
 
 mod changes;
 mod jobs;
+mod metrics;
 mod models;
 mod nodes;
 mod people;
 mod secrets;
 
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
+pub use metrics::{Offset, Origin};
 
 use std::path::Path;
 use std::str::FromStr;
