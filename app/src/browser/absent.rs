@@ -36,17 +36,6 @@ pub fn is_at_end(_element_id: &str) -> bool {
 
 pub fn when_seen(_element_id: &str, _then: impl FnMut(bool) + 'static) {}
 
-/// An open stream; closed when dropped.
-pub struct Subscription;
-
-pub fn subscribe(
-    _address: String,
-    _heard: impl FnMut(String) + 'static,
-    _lost: impl FnMut() + 'static,
-) -> Option<Subscription> {
-    None
-}
-
 pub fn new_key() -> String {
     String::new()
 }
