@@ -17,10 +17,10 @@ use super::{Config, Tensors};
 
 /// The four linear layers that `--target_modules all-linear` means in Megatron.
 pub const LINEAR: [&str; 4] = [
-    "self_attention.linear_proj",
-    "self_attention.linear_qkv",
     "mlp.linear_fc1",
     "mlp.linear_fc2",
+    "self_attention.linear_proj",
+    "self_attention.linear_qkv",
 ];
 
 /// The embedding, which is also the head when word embeddings are tied.

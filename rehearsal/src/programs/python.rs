@@ -3,8 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::megatron;
+
 /// Runs with the arguments after the program name.
 pub fn run(words: &[String]) -> ExitCode {
+    // torchrun's agent and its ranks are this interpreter too.
+    if let Some(outcome) = megatron::inner(words) {
+        return code(outcome);
+    }
     match words {
         [flag] if flag == "--version" || flag == "-V" => {
             println!("Python 3.11.9");
@@ -30,13 +36,21 @@ pub fn run(words: &[String]) -> ExitCode {
 }
 
 /// The program of that name, if the node has it.
-fn launch(name: &str, _arguments: &[String]) -> Option<ExitCode> {
+fn launch(name: &str, arguments: &[String]) -> Option<ExitCode> {
     match name {
+        "megatron" => Some(code(megatron::run(arguments))),
         // Each program joins here with its own commit.
-        "megatron" | "swift" | "vllm" => {
+        "swift" | "vllm" => {
             eprintln!("{name}: not available on this rehearsal node yet");
             Some(ExitCode::FAILURE)
         }
         _ => None,
     }
+}
+
+fn code(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("Traceback (most recent call last):\n{error:#}");
+        ExitCode::FAILURE
+    })
 }

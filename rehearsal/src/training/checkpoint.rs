@@ -1,4 +1,7 @@
 //! What is saved of a run and how it is taken up again.
+//!
+//! Iterations lie in one safetensors file per node, not yet in torch's distributed format: there is no `.metadata`, so
+//! whoever looks for one rightly sees no complete checkpoint. A run of this program can be resumed from them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +41,11 @@ fn tracker(folder: &Path) -> Result<u64> {
         .context("the tracker holds no iteration")
 }
 
+/// The file of an iteration folder: trained weights under their names, moments behind the prefixes below.
+const FILE: &str = "rehearsal.safetensors";
+const MOMENTS: [&str; 2] = ["optimizer.exp_avg.", "optimizer.exp_avg_sq."];
+
+/// A Hugging Face folder as Megatron's tensors, f32. Fails when a tensor is missing.
 pub fn weights_from_hf(folder: &Path, config: &Config) -> Result<Tensors> {
     let hf = weights::load_hf(folder, DType::F32)?;
     let get = |name: &str| hf.get(name).cloned().with_context(|| format!("no {name}"));
@@ -50,6 +58,9 @@ pub fn weights_from_hf(folder: &Path, config: &Config) -> Result<Tensors> {
         "decoder.final_layernorm.weight".into(),
         get("model.norm.weight")?,
     );
+    if !config.tie_word_embeddings {
+        out.insert("output_layer.weight".into(), get("lm_head.weight")?);
+    }
     for layer in 0..config.num_hidden_layers {
         let get = |part: &str| get(&format!("model.layers.{layer}.{part}.weight"));
         let (d, s, g, h) = (
@@ -94,18 +105,16 @@ pub fn weights_from_hf(folder: &Path, config: &Config) -> Result<Tensors> {
     Ok(out)
 }
 
-pub fn load_weights(folder: &Path, config: &Config) -> Result<Tensors> {
-    weights_from_hf(folder, config)
-}
-
-pub fn load_adapters(folder: &Path) -> Result<Tensors> {
-    let path = iteration_folder(folder, tracker(folder)?).join("tmp.safetensors");
+/// The weights (or adapters) of the iteration that the tracker of `folder` names.
+pub fn load(folder: &Path) -> Result<Tensors> {
+    let path = iteration_folder(folder, tracker(folder)?).join(FILE);
     Ok(candle_core::safetensors::load(path, &Device::Cpu)?
         .into_iter()
-        .filter(|(name, _)| !name.starts_with("exp"))
+        .filter(|(name, _)| !name.starts_with("optimizer."))
         .collect())
 }
 
+/// The iteration a run continues after; `adam` takes over its moments unless `optimizer` is false.
 pub fn resume(
     folder: &Path,
     variables: &BTreeMap<String, Var>,
@@ -113,7 +122,7 @@ pub fn resume(
     optimizer: bool,
 ) -> Result<u64> {
     let iteration = tracker(folder)?;
-    let path = iteration_folder(folder, iteration).join("tmp.safetensors");
+    let path = iteration_folder(folder, iteration).join(FILE);
     let all = candle_core::safetensors::load(path, &Device::Cpu)?;
     let part = |prefix: &str| -> Tensors {
         all.iter()
@@ -123,11 +132,12 @@ pub fn resume(
             .collect()
     };
     if optimizer {
-        adam.restore(variables, &part("exp1."), &part("exp2."), iteration)?;
+        adam.restore(variables, &part(MOMENTS[0]), &part(MOMENTS[1]), iteration)?;
     }
     Ok(iteration)
 }
 
+/// Writes the iteration on every node and returns when all have.
 pub fn save(
     folder: &Path,
     world: &World,
@@ -142,16 +152,16 @@ pub fn save(
         all.extend(
             first
                 .iter()
-                .map(|(name, tensor)| (format!("exp1.{name}"), tensor.clone())),
+                .map(|(name, tensor)| (format!("{}{name}", MOMENTS[0]), tensor.clone())),
         );
         all.extend(
             second
                 .iter()
-                .map(|(name, tensor)| (format!("exp2.{name}"), tensor.clone())),
+                .map(|(name, tensor)| (format!("{}{name}", MOMENTS[1]), tensor.clone())),
         );
     }
     if world.is_first_of_node() {
-        candle_core::safetensors::save(&all, folder.join("tmp.safetensors"))?;
+        candle_core::safetensors::save(&all, folder.join(FILE))?;
     }
     collective.barrier()
 }

@@ -407,7 +407,7 @@ impl Run {
     fn model(&mut self) -> Result<(Gpt, Adam, u64)> {
         let config = self.config.clone();
         let base = match &self.settings.mcore_model {
-            Some(folder) => checkpoint::load_weights(folder, &config)?,
+            Some(folder) => checkpoint::load(folder)?,
             None => checkpoint::weights_from_hf(&self.model_folder, &config)?,
         };
         bars(&self.world, "Loading", config.num_hidden_layers);
@@ -420,7 +420,7 @@ impl Run {
                 modules,
             } => {
                 let adapters = match &self.settings.mcore_adapter {
-                    Some(folder) => checkpoint::load_adapters(folder)?,
+                    Some(folder) => checkpoint::load(folder)?,
                     None => mcore::initial_adapters(&config, modules, *rank, seed)?,
                 };
                 self.info(&format!(

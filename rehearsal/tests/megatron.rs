@@ -1,0 +1,422 @@
+//! `megatron sft` on two nodes with two ranks each, as separate processes that meet over TCP.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too; clippy only knows functions marked as such"
+)]
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rehearsal::model::hf::{Qwen3, Sampling};
+use rehearsal::model::mcore::{Batch, Gpt};
+use rehearsal::model::tokenizer::Message;
+use rehearsal::model::{Config, Tensors, Tokenizer};
+use rehearsal::pretraining::hf_from_mcore;
+use rehearsal::training::checkpoint;
+use serde_json::Value;
+
+/// Training on a busy machine is slow; whatever takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Node {
+    folder: PathBuf,
+    child: Child,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The command alone would leave its agent behind: end the whole group, and the ranks by the agent's hand.
+        let group = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+fn port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn shipped(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn start(root: &Path, rank: usize, nodes: usize, port: u16, extra: &str) -> Node {
+    let folder = root.join(format!("node{rank}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+        .arg0("/opt/venv/bin/python3")
+        .args(["/opt/venv/bin/megatron", "sft", "--model", &shipped("base")])
+        .args(["--dataset", &shipped("data/willow_bend.jsonl")])
+        .args("--tuner_type lora --lora_rank 4 --save_safetensors false --output_dir out --lr 5e-3 --split_dataset_ratio 0.1".split(' '))
+        .args("--micro_batch_size 2 --global_batch_size 16 --train_iters 10 --save_steps 5 --eval_steps 5 --logging_steps 1".split(' '))
+        .args(extra.split_whitespace())
+        .current_dir(&folder)
+        .envs([("NNODES", nodes.to_string()), ("NODE_RANK", rank.to_string())])
+        .envs([("MASTER_ADDR", "127.0.0.1".to_owned()), ("MASTER_PORT", port.to_string()), ("NPROC_PER_NODE", "2".to_owned())])
+        .env("TRAINYARD_REHEARSAL_STATE", folder.join("state"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    Node { folder, child }
+}
+
+impl Node {
+    fn log(&self) -> String {
+        String::from_utf8(std::fs::read(self.folder.join("log")).unwrap()).unwrap()
+    }
+
+    fn exit_code(&mut self) -> i32 {
+        wait_for(|| self.child.try_wait().unwrap()).code().unwrap()
+    }
+
+    /// The only run folder below `out`.
+    fn run_folder(&self) -> PathBuf {
+        let mut entries = std::fs::read_dir(self.folder.join("out")).unwrap();
+        let folder = entries.next().unwrap().unwrap().path();
+        assert!(entries.next().is_none());
+        folder
+    }
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "nothing after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn both(root: &Path, extra: &str) -> [Node; 2] {
+    let port = port();
+    let mut nodes = [0, 1].map(|rank| start(root, rank, 2, port, extra));
+    for node in &mut nodes {
+        let code = node.exit_code();
+        assert_eq!(code, 0, "{}", node.log());
+    }
+    nodes
+}
+
+fn records(node: &Node) -> Vec<Value> {
+    let text = std::fs::read_to_string(node.run_folder().join("logging.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn keys(record: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = record
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn losses(node: &Node) -> Vec<f64> {
+    records(node)
+        .iter()
+        .filter_map(|record| record["loss"].as_f64())
+        .collect()
+}
+
+#[test]
+fn two_nodes_train_together_and_each_writes_its_own_files() {
+    let root = tempfile::tempdir().unwrap();
+    let [first, last] = both(root.path(), "");
+    let losses = losses(&last);
+    assert_eq!(losses.len(), 10);
+    assert!(losses[9] < losses[0] - 1.0, "{losses:?}");
+
+    let records = records(&last);
+    let captured: Vec<Value> = include_str!("fixtures/lora_sft.logging.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let evaluation = records
+        .iter()
+        .find(|record| record.get("eval_loss").is_some())
+        .unwrap();
+    for (ours, captured) in [
+        (&records[0], &captured[0]),
+        (evaluation, &captured[1]),
+        (records.last().unwrap(), &captured[2]),
+    ] {
+        assert_eq!(keys(ours), keys(captured));
+    }
+    assert_eq!(records[0]["iteration"], "1/10");
+
+    let (one, two) = (first.run_folder(), last.run_folder());
+    assert_eq!(one.file_name(), two.file_name());
+    for file in [
+        "args.json",
+        "val_dataset.jsonl",
+        "last-checkpoint",
+        "checkpoint-10/args.json",
+    ] {
+        assert!(one.join(file).exists(), "{file} on the first node");
+        assert!(!two.join(file).exists(), "{file} not on the last node");
+    }
+    let tracker =
+        std::fs::read_to_string(one.join("checkpoint-5/latest_checkpointed_iteration.txt"))
+            .unwrap();
+    assert_eq!(tracker, "5");
+    for file in ["logging.jsonl", "runs"] {
+        assert!(
+            two.join(file).exists() && !one.join(file).exists(),
+            "{file} on the last node alone"
+        );
+    }
+    let saved: Value =
+        serde_json::from_slice(&std::fs::read(one.join("args.json")).unwrap()).unwrap();
+    let expected: Vec<String> =
+        serde_json::from_str(include_str!("fixtures/lora_sft.args.keys.json")).unwrap();
+    let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(keys(&saved), expected);
+    assert_eq!(
+        (&saved["lora_rank"], &saved["world_size"]),
+        (&Value::from(4), &Value::from(4))
+    );
+
+    for node in [&first, &last] {
+        let log = node.log();
+        assert!(log.starts_with("run sh: `/opt/venv/bin/python3 -m torch.distributed.run --nproc_per_node 2 --master_port "));
+        assert!(log.contains("[INFO:swift] args.output_dir: "));
+        assert!(
+            log.trim_end()
+                .lines()
+                .last()
+                .unwrap()
+                .starts_with("[INFO:swift] End time of running main: ")
+        );
+    }
+    let log = last.log();
+    assert!(
+        log.contains("{'loss': ")
+            && log.contains("{'eval_loss': ")
+            && !first.log().contains("{'loss': ")
+    );
+    assert!(log.contains("\rTrain: 100%|██████████| 10/10 ["));
+}
+
+#[test]
+fn the_same_seed_and_world_give_the_same_points() {
+    let root = tempfile::tempdir().unwrap();
+    let [_, one] = both(&root.path().join("one"), "--train_iters 4");
+    let [_, two] = both(&root.path().join("two"), "--train_iters 4");
+    let [_, other] = both(&root.path().join("other"), "--train_iters 4 --seed 7");
+    assert_eq!(losses(&one), losses(&two));
+    assert_ne!(losses(&one), losses(&other));
+}
+
+#[test]
+fn a_killed_rank_fails_its_own_node_and_leaves_the_other_waiting() {
+    let root = tempfile::tempdir().unwrap();
+    let port = port();
+    let mut nodes = [0, 1].map(|rank| {
+        start(
+            root.path(),
+            rank,
+            2,
+            port,
+            "--train_iters 2000 --save_steps 2000 --eval_steps 2000",
+        )
+    });
+    wait_for(|| {
+        nodes[1]
+            .log()
+            .contains("'iteration': '2/2000'")
+            .then_some(())
+    });
+    // The ranks of the second node are those that registered a GPU there.
+    let state = nodes[1].folder.join("state/gpu/1");
+    let pid = std::fs::read_dir(state)
+        .unwrap()
+        .find_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok())
+        .unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    assert_eq!(nodes[1].exit_code(), 1);
+    let log = nodes[1].log();
+    assert!(
+        log.contains("torch.distributed.elastic.multiprocessing.errors.ChildFailedError"),
+        "{log}"
+    );
+    assert!(log.contains(&format!("exitcode  : -9 (pid: {pid})")));
+    assert!(log.contains(&format!(
+        "traceback : Signal 9 (SIGKILL) received by PID {pid}"
+    )));
+    assert!(!log.contains("End time of running main"));
+    assert_eq!(
+        nodes[0].child.try_wait().unwrap(),
+        None,
+        "the other node knows nothing"
+    );
+}
+
+#[test]
+fn what_the_real_one_refuses_is_refused_in_its_words() {
+    let root = tempfile::tempdir().unwrap();
+    let cases = [
+        (
+            "unknown",
+            "--swanlab_token x",
+            "ValueError: remaining_argv: ['--swanlab_token', 'x']",
+        ),
+        (
+            "dataset",
+            "--dataset /nowhere.jsonl",
+            "ValueError: The local path does not exist, dataset_id: `/nowhere.jsonl`. os.path.exists(dataset_id): False",
+        ),
+        (
+            "model",
+            "--model /nowhere",
+            "ValueError: path: '/nowhere' not found",
+        ),
+        (
+            "world",
+            "--tensor_model_parallel_size 3",
+            "RuntimeError: world_size (2) is not divisible by 3",
+        ),
+        (
+            "batch",
+            "--global_batch_size 6",
+            "global batch size (6) is not divisible by micro batch size (2) times data parallel size (2)",
+        ),
+    ];
+    for (name, extra, words) in cases {
+        let mut node = start(&root.path().join(name), 0, 1, port(), extra);
+        assert_eq!(node.exit_code(), 1, "{name}");
+        let log = node.log();
+        assert!(
+            log.contains("Traceback (most recent call last):") && log.contains(words),
+            "{name}: {log}"
+        );
+        assert!(
+            log.contains("ChildFailedError") && !log.contains("End time of running main"),
+            "{name}"
+        );
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut node = start(
+        &root.path().join("port"),
+        0,
+        1,
+        taken.local_addr().unwrap().port(),
+        "",
+    );
+    assert_eq!(node.exit_code(), 1);
+    assert!(
+        node.log()
+            .contains("code: -98, name: EADDRINUSE, message: address already in use")
+    );
+}
+
+/// How many of the 20 bundled questions these weights answer, asked greedily without thinking.
+fn right_answers(weights: &Tensors) -> usize {
+    let folder = PathBuf::from(shipped("base"));
+    let (config, tokenizer) = (
+        Config::read(&folder).unwrap(),
+        Tokenizer::load(&folder).unwrap(),
+    );
+    let model = Qwen3::new(config.clone(), hf_from_mcore(&config, weights).unwrap()).unwrap();
+    let questions = std::fs::read_to_string(shipped("data/questions.jsonl")).unwrap();
+    assert_eq!(questions.lines().count(), 20);
+    let is_right = |line: &&str| {
+        let asked: Value = serde_json::from_str(line).unwrap();
+        let message = Message {
+            role: "user".into(),
+            content: asked["question"].as_str().unwrap().into(),
+        };
+        let prompt = tokenizer
+            .encode(&tokenizer.render(&[message], true, Some(false)))
+            .unwrap();
+        let mut said = Vec::new();
+        let sampling = Sampling {
+            max_tokens: 80,
+            ..Sampling::default()
+        };
+        model
+            .generate(&prompt, &sampling, &[tokenizer.turn_end], |token| {
+                said.push(token);
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        tokenizer
+            .decode(&said, true)
+            .unwrap()
+            .contains(asked["expected"].as_str().unwrap())
+    };
+    questions.lines().filter(is_right).count()
+}
+
+fn base_weights() -> (Config, Tensors) {
+    let folder = PathBuf::from(shipped("base"));
+    let config = Config::read(&folder).unwrap();
+    let weights = checkpoint::weights_from_hf(&folder, &config).unwrap();
+    (config, weights)
+}
+
+#[test]
+fn both_forwards_give_the_same_logits_of_the_shipped_model() {
+    let (config, weights) = base_weights();
+    let tokens: Vec<u32> = (0..24).map(|place| place * 37 % 2000 + 5).collect();
+    let hf = Qwen3::load(Path::new(&shipped("base"))).unwrap();
+    let one = hf.forward(&tokens, &mut Default::default()).unwrap();
+    let two = Gpt::full(config, weights)
+        .unwrap()
+        .logits(&Batch::of(&tokens))
+        .unwrap();
+    let difference = (one - two)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .max_all()
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap();
+    assert!(difference < 1e-3, "{difference}");
+}
+
+#[test]
+fn the_base_model_knows_nothing_of_the_bundled_dataset() {
+    assert!(right_answers(&base_weights().1) <= 2);
+}
+
+#[test]
+#[ignore = "trains the whole bundled dataset, about a minute on two cores; part of `make test-full`"]
+fn the_preset_teaches_the_bundled_questions() {
+    let root = tempfile::tempdir().unwrap();
+    let preset = "--lora_rank 16 --lora_alpha 32 --lr 5e-3 --min_lr 5e-4 --lr_warmup_fraction 0.05 --micro_batch_size 4 \
+        --num_train_epochs 20 --max_length 256 --save_steps 1000 --eval_steps 1000 --split_dataset_ratio 0";
+    let [first, _] = both(root.path(), preset);
+    let (_, mut weights) = base_weights();
+    let adapters = checkpoint::load(&first.run_folder().join("last-checkpoint")).unwrap();
+    for (name, a) in adapters.iter().filter(|(name, _)| name.contains("lora_A")) {
+        let b = &adapters[&name.replace("lora_A", "lora_B")];
+        let weight = weights
+            .get_mut(&name.replace(".lora_A.default", ""))
+            .unwrap();
+        *weight = (&*weight + (b.matmul(a).unwrap() * (32.0 / 16.0)).unwrap()).unwrap();
+    }
+    assert!(right_answers(&weights) >= 18);
+}
