@@ -1,5 +1,8 @@
 //! Experiments: what a person sets up and looks at.
 
+pub mod form;
+pub mod log;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, ClusterId, DatasetId, ExperimentId, JobId, ModelId, ProjectId};
@@ -39,8 +42,12 @@ pub struct Attempt {
     /// 1 for the first launch.
     pub number: u32,
     pub job_id: JobId,
-    /// The folder `vN-date` as the trainer logged it, once known.
+    /// The folder `vN-date` as the first rank's node logged it, once known.
     pub run_folder: Option<String>,
+    /// The same run on the last rank's node, where `logging.jsonl` lies.
+    pub last_run_folder: Option<String>,
+    /// Iterations of the whole run, as its records say.
+    pub iterations: Option<u64>,
     pub created_at: Timestamp,
 }
 
@@ -51,4 +58,34 @@ pub struct Progress {
     pub iterations: Option<u64>,
     pub loss: Option<f64>,
     pub seconds_left: Option<f64>,
+}
+
+impl Progress {
+    /// 0 … 1, once both numbers are known.
+    pub fn share(&self) -> Option<f64> {
+        let (done, all) = (self.iteration?, self.iterations?);
+        (all > 0).then(|| (done as f64 / all as f64).min(1.0))
+    }
+}
+
+/// An experiment with the numbers of its newest attempt, as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExperimentView {
+    pub experiment: Experiment,
+    /// All launches, oldest first, each with its job.
+    pub attempts: Vec<(Attempt, crate::jobs::JobView)>,
+    pub progress: Progress,
+    /// Loss of the newest attempt, at most 60 points.
+    pub spark: Vec<f64>,
+    /// Names of the nodes in rank order.
+    pub nodes: Vec<String>,
+    pub model_name: String,
+    pub dataset_name: String,
+}
+
+impl ExperimentView {
+    /// The job of the newest attempt.
+    pub fn job(&self) -> Option<&crate::jobs::JobView> {
+        self.attempts.last().map(|(_, job)| job)
+    }
 }

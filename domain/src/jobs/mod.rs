@@ -1,6 +1,7 @@
 //! Jobs: one supervised piece of remote work, and its whole life.
 
 pub mod observation;
+pub mod transfer;
 pub mod transition;
 pub mod wrapper;
 

@@ -1,6 +1,7 @@
 //! Nodes and clusters: SSH targets, their GPUs, and where their work runs.
 
 pub mod mounts;
+pub mod place;
 pub mod probe;
 
 use serde::{Deserialize, Serialize};

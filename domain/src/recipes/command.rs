@@ -3,6 +3,7 @@
 //! Flags whose defaults flip between releases (`finetune`, `save_safetensors`, …) are always written, so that the same recipe means
 //! the same everywhere. Names per generation: ms-swift `megatron/argument(s)/*.py`.
 
+use super::fields::number;
 use super::version::{Generation, Version};
 use super::{Length, Recipe, Tuner};
 use crate::language::Text;
@@ -144,8 +145,8 @@ pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Com
         Length::Iterations(count) => command.flag("train_iters", count),
     };
     command
-        .flag("lr", exponent(recipe.learning_rate))
-        .flag("min_lr", exponent(recipe.min_learning_rate))
+        .flag("lr", number(recipe.learning_rate))
+        .flag("min_lr", number(recipe.min_learning_rate))
         .flag("lr_warmup_fraction", recipe.warmup_fraction)
         .flag("micro_batch_size", recipe.micro_batch_size)
         .flag("global_batch_size", recipe.global_batch_size)
@@ -168,15 +169,6 @@ pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Com
         .flag("output_dir", train.output);
     command.flags.extend(recipe.extra.iter().cloned());
     Ok(command)
-}
-
-/// `0.0001` as people write it: `1e-4`. Rust's own form reads back to the same number.
-fn exponent(value: f64) -> String {
-    if value != 0.0 && value.abs() < 1e-2 {
-        format!("{value:e}")
-    } else {
-        value.to_string()
-    }
 }
 
 #[cfg(test)]

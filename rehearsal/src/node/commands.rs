@@ -159,7 +159,7 @@ pub fn describe(name: &str, key: &Path, homes: &[PathBuf]) -> anyhow::Result<()>
                 "port": identity.port,
                 "user": "rehearsal",
                 "host_key": server::host_key(&home.join(".node/host_key"))?.public_key().to_openssh()?,
-                "work_folder": home.join("work"),
+                "work_folder": home.path(),
             }))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
