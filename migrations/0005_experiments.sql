@@ -14,7 +14,10 @@ create table attempts (
     experiment_id text not null references experiments (id),
     number bigint not null,
     job_id text not null references jobs (id),
-    run_folder text,       -- null: not logged yet
+    run_folder text,       -- on the first rank's node; null: not logged yet
+    last_run_folder text,  -- on the last rank's node, where logging.jsonl lies
+    iterations bigint,     -- of the whole run; null: no record yet
+    is_read bigint not null default 0,  -- 1: ended, and its metrics and checkpoints are all read
     created_at bigint not null,
     constraint attempts_number_unique unique (experiment_id, number),
     constraint attempts_job_unique unique (job_id)

@@ -1,6 +1,6 @@
 //! Jobs: submit, stop, list, read the log.
 
-use domain::ids::{JobId, ProjectId, UserId};
+use domain::ids::{JobId, NodeId, ProjectId, UserId};
 use domain::jobs::{JobSpec, JobView};
 use domain::language::Text;
 use domain::people::Role;
@@ -54,18 +54,24 @@ pub async fn submit(backend: &Backend, new: NewJob) -> Result<JobId> {
             gpu,
             holder_title,
             ..
-        } => {
-            let node = nodes::stored(backend, &node).await?.name;
-            Err(Error::Conflict(Text::new(
-                format!(
-                    "GPU {gpu} of {node} is held by \"{holder_title}\". Choose another GPU, or stop that job first."
-                ),
-                format!(
-                    "{node} 的 GPU {gpu} 正被“{holder_title}”占用。请选择其他 GPU，或先停止该任务。"
-                ),
-            )))
-        }
+        } => Err(gpu_taken(backend, &node, gpu, &holder_title).await?),
     }
+}
+
+/// How a held GPU reads to a person.
+pub(crate) async fn gpu_taken(
+    backend: &Backend,
+    node: &NodeId,
+    gpu: u32,
+    holder: &str,
+) -> Result<Error> {
+    let node = nodes::stored(backend, node).await?.name;
+    Ok(Error::Conflict(Text::new(
+        format!(
+            "GPU {gpu} of {node} is held by \"{holder}\". Choose another GPU, or stop that job first."
+        ),
+        format!("{node} 的 GPU {gpu} 正被“{holder}”占用。请选择其他 GPU，或先停止该任务。"),
+    )))
 }
 
 /// Asks for a stop. The reconciler ends it; asking twice, or after the end, changes nothing.

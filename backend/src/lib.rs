@@ -5,17 +5,21 @@
 
 pub mod background;
 pub mod changes;
+pub mod checkpoints;
 pub mod clock;
 pub mod datasets;
 pub mod error;
 pub mod executors;
+pub mod experiments;
 pub mod hosts;
 pub mod jobs;
+pub mod metrics;
 pub mod models;
 pub mod nodes;
 pub mod people;
 pub mod secrets;
 pub mod store;
+mod transfers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +50,7 @@ struct Inner {
     log_ins: people::LogIns,
     changes: changes::Changes,
     hosts: hosts::Hosts,
+    followers: background::log_follower::Sessions,
     wake: tokio::sync::Notify,
     stopping: CancellationToken,
 }
@@ -62,6 +67,7 @@ impl Backend {
                 log_ins: people::LogIns::default(),
                 changes: changes::Changes::new(),
                 hosts: hosts::Hosts::default(),
+                followers: background::log_follower::Sessions::default(),
                 wake: tokio::sync::Notify::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -92,6 +98,11 @@ impl Backend {
     /// The machines.
     pub fn hosts(&self) -> &hosts::Hosts {
         &self.inner.hosts
+    }
+
+    /// The sessions by which runs are followed.
+    pub(crate) fn followers(&self) -> &background::log_follower::Sessions {
+        &self.inner.followers
     }
 
     /// Wakes the background loops: something is to be done now rather than at the next tick.

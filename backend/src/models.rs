@@ -9,13 +9,14 @@ use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
 use domain::models::folder::{self, Found};
 use domain::models::{Format, Model, Origin};
 use domain::nodes::Node;
+use domain::nodes::place::path_on;
 use domain::people::Role;
 use domain::recipes::command;
 use domain::recipes::version::Version;
 
 use crate::hosts::Limits;
 use crate::jobs::NewJob;
-use crate::{Actor, Backend, Error, Result, clock, jobs, nodes};
+use crate::{Actor, Backend, Error, Result, clock, jobs, nodes, transfers};
 
 /// Headers of many shards may be long.
 const LOOK: Limits = Limits {
@@ -270,6 +271,53 @@ pub async fn convert(
                 processes: vec![process],
                 success,
             },
+        },
+    )
+    .await
+}
+
+/// Copies a model to another node of its cluster, node to node, at the place that `path_on` names. One job per target.
+pub async fn copy(backend: &Backend, actor: &Actor, id: &ModelId, to: &NodeId) -> Result<JobId> {
+    actor.needs(Role::Member)?;
+    let model = find(backend, actor, id).await?;
+    let from = nodes::get(backend, actor, &model.node_id).await?;
+    let to = nodes::get(backend, actor, to).await?;
+    if from.node.id == to.node.id || from.node.cluster_id != to.node.cluster_id {
+        return Err(wrong(
+            "to",
+            format!("Choose another node of the cluster of {}.", from.node.name),
+            format!("请选择 {} 所在集群的另一个节点。", from.node.name),
+        ));
+    }
+    let target = path_on(&from.node, &to.node, &model.path);
+    let senders = [(&from, model.path.clone())];
+    let spec = JobSpec {
+        kind: Kind::Prepare,
+        processes: transfers::processes(&to, &target, &senders, false)?,
+        success: Success::ExitCode,
+    };
+    let subject = format!("{id} on {}", to.node.id);
+    let before = backend.store().newest_job_of(&subject).await?;
+    if let Some(running) = &before
+        && !jobs::get(backend, actor, running)
+            .await?
+            .state
+            .is_terminal()
+    {
+        return Ok(running.clone());
+    }
+    jobs::submit(
+        backend,
+        NewJob {
+            project: actor.project.clone(),
+            creator: actor.user.clone(),
+            title: format!("{} → {}", model.name, to.node.name),
+            launch_key: format!(
+                "copy {subject} after {}",
+                before.map(|job| job.to_string()).unwrap_or_default()
+            ),
+            subject,
+            spec,
         },
     )
     .await

@@ -1,7 +1,10 @@
 //! Loops that keep the database and the nodes in step. Each activation takes no input and may run twice with the same result.
 
+pub mod checkpoint_scanner;
 pub mod driver;
+pub mod gather_reconciler;
 pub mod job_reconciler;
+pub mod log_follower;
 pub mod model_reconciler;
 pub mod node_prober;
 
@@ -27,6 +30,21 @@ pub fn start(backend: &Backend) -> Background {
         "model reconciler",
         Duration::from_secs(3),
         model_reconciler::activate,
+    );
+    driver.every_or_woken(
+        "log follower",
+        Duration::from_secs(1),
+        log_follower::activate,
+    );
+    driver.every(
+        "checkpoint scanner",
+        Duration::from_secs(5),
+        checkpoint_scanner::activate,
+    );
+    driver.every(
+        "gather reconciler",
+        Duration::from_secs(2),
+        gather_reconciler::activate,
     );
     driver.every(
         "node prober",

@@ -1,7 +1,8 @@
-//! Turns conversions that have succeeded into models, once each, with the numbers of their precision test.
+//! Turns conversions and exports that have succeeded into models, once each, with the numbers of their precision test.
 
+use domain::ids::ModelId;
 use domain::jobs::Kind;
-use domain::models::{Origin, precision};
+use domain::models::{Model, Origin, precision};
 
 use crate::hosts::read_file;
 use crate::store::JobRow;
@@ -11,16 +12,19 @@ use crate::{Backend, Error, Result, models, nodes};
 const LOG_BYTES: u64 = 4 << 20;
 
 pub async fn activate(backend: Backend) -> Result<()> {
-    for job in backend.store().jobs_succeeded(Kind::Convert).await? {
-        if !backend.store().has_model_of(&job.id).await? {
+    for kind in [Kind::Convert, Kind::Export] {
+        for job in backend.store().jobs_succeeded(kind).await? {
+            if backend.store().has_model_of(&job.id).await? {
+                continue;
+            }
             // A node that is away is asked again at the next activation.
-            match adopt(&backend, &job).await {
+            match adopt(&backend, &job, kind).await {
                 Ok(()) => {}
                 Err(Error::Unavailable(text)) => {
                     tracing::debug!(job.id = %job.id, %text, "A node gave no answer")
                 }
                 Err(error) => {
-                    tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "A converted model was not found");
+                    tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "A model that was made was not found");
                 }
             }
         }
@@ -28,27 +32,69 @@ pub async fn activate(backend: Backend) -> Result<()> {
     Ok(())
 }
 
-async fn adopt(backend: &Backend, job: &JobRow) -> Result<()> {
-    let from = job
+/// The model from which another was made, its name and its origin.
+async fn origin(backend: &Backend, job: &JobRow, kind: Kind) -> Result<(Model, String, Origin)> {
+    let store = backend.store();
+    let model = async |id: &ModelId| {
+        store
+            .model(&job.project, id)
+            .await?
+            .ok_or(Error::NotFound("model"))
+    };
+    if kind == Kind::Convert {
+        let from = job
+            .subject
+            .parse()
+            .map_err(Error::internal("read a job's subject"))?;
+        let source = model(&from).await?;
+        let name = format!("{} (MCore)", source.name);
+        let origin = Origin::Converted {
+            from,
+            job: job.id.clone(),
+        };
+        return Ok((source, name, origin));
+    }
+    let id = job
         .subject
         .parse()
         .map_err(Error::internal("read a job's subject"))?;
+    let checkpoint = store
+        .checkpoint(&job.project, &id)
+        .await?
+        .ok_or(Error::NotFound("checkpoint"))?;
+    let attempt = store
+        .attempt(&checkpoint.attempt_id)
+        .await?
+        .ok_or(Error::NotFound("attempt"))?;
+    let setup = store
+        .experiment(&job.project, &attempt.experiment_id)
+        .await?
+        .and_then(|experiment| experiment.setup)
+        .ok_or(Error::NotFound("recipe"))?;
+    let source = model(&setup.model_id).await?;
+    let name = store.job_title(&job.id).await?;
+    let origin = Origin::Exported {
+        checkpoint: id,
+        base: setup.model_id,
+        job: job.id.clone(),
+    };
+    Ok((source, name, origin))
+}
+
+async fn adopt(backend: &Backend, job: &JobRow, kind: Kind) -> Result<()> {
     let process = job
         .spec
         .processes
         .first()
         .ok_or(Error::NotFound("process"))?;
     let node = nodes::stored(backend, &process.node_id).await?;
-    let source = backend
-        .store()
-        .model(&job.project, &from)
-        .await?
-        .ok_or(Error::NotFound("model"))?;
+    let (source, name, origin) = origin(backend, job, kind).await?;
     let host = nodes::host(backend, &node).await?;
     let log = format!(
         "{}/log",
         domain::jobs::wrapper::folder(&node.work_folder, job.id.as_str(), process.rank)
     );
+    let log = nodes::reachable_path(&node, &log)?;
     let slice = read_file(&*host, &log, None, LOG_BYTES)
         .await
         .map_err(|error| nodes::unreachable(&node, &error))?;
@@ -56,22 +102,13 @@ async fn adopt(backend: &Backend, job: &JobRow) -> Result<()> {
         .map(|slice| String::from_utf8_lossy(&slice.bytes).into_owned())
         .unwrap_or_default();
     let path = output_folder(&process.script).ok_or(Error::NotFound("output folder"))?;
-    let origin = Origin::Converted {
-        from,
-        job: job.id.clone(),
-    };
-    let mut model = models::look(
-        backend,
-        &node,
-        &path,
-        &format!("{} (MCore)", source.name),
-        origin,
-    )
-    .await?;
+    let mut model = models::look(backend, &node, &path, &name, origin).await?;
     model.precision = precision::read(&text);
-    // The folder of a converted model names neither architecture nor parameters: they are its source's.
-    model.facts.architecture = source.facts.architecture;
-    model.facts.parameters = source.facts.parameters;
+    if kind == Kind::Convert {
+        // The folder of a converted model names neither architecture nor parameters: they are its source's.
+        model.facts.architecture = source.facts.architecture;
+        model.facts.parameters = source.facts.parameters;
+    }
     let creator = backend.store().creator_of(&job.id).await?;
     if backend
         .store()

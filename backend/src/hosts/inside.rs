@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::shell::quote;
+use tokio::sync::mpsc;
 
 use super::{Host, HostError, Limits, Output, Wire};
 
@@ -29,6 +30,15 @@ impl Host for InsideHost {
             quote(command)
         );
         self.host.run(&command, stdin, limits).await
+    }
+
+    async fn stream(&self, command: &str) -> Result<mpsc::Receiver<Bytes>, HostError> {
+        let command = format!(
+            "docker exec {} sh -c {}",
+            quote(&self.container),
+            quote(command)
+        );
+        self.host.stream(&command).await
     }
 
     /// The node's own loopback: such a container shares its network, or publishes the port there.

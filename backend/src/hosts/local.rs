@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::sync::mpsc;
 
 use super::{Exit, Host, HostError, Limits, Output, Wire};
 
@@ -59,6 +60,38 @@ impl Host for LocalHost {
         tokio::time::timeout(limits.time, work)
             .await
             .map_err(|_| HostError::TimedOut(limits.time))?
+    }
+
+    async fn stream(&self, command: &str) -> Result<mpsc::Receiver<Bytes>, HostError> {
+        let broken = |error: std::io::Error| HostError::Broken(error.to_string());
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(broken)?;
+        let mut out = child
+            .stdout
+            .take()
+            .ok_or_else(|| HostError::Broken("sh was started without pipes".to_owned()))?;
+        let (sender, receiver) = mpsc::channel(64);
+        tokio::spawn(async move {
+            let _child = child;
+            loop {
+                let mut buffer = bytes::BytesMut::with_capacity(64 << 10);
+                tokio::select! {
+                    read = out.read_buf(&mut buffer) => match read {
+                        Ok(1..) => if sender.send(buffer.freeze()).await.is_err() { return },
+                        Ok(0) | Err(_) => return,
+                    },
+                    () = sender.closed() => return,
+                }
+            }
+        });
+        Ok(receiver)
     }
 
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {

@@ -1,7 +1,9 @@
 //! The only remote execution. `Host` is the one trait for machines: `ssh`, `local` and, for tests, `scripted`.
 
 mod first_contact;
+mod follow;
 mod inside;
+mod keys;
 pub mod local;
 mod pool;
 mod ssh;
@@ -12,9 +14,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 
 pub use first_contact::{HostKey, first_contact};
+pub use follow::{Followed, Follower, Frame};
 pub use inside::InsideHost;
+pub use keys::{EphemeralKey, ephemeral_key};
+pub use local::LocalHost;
 pub use pool::Hosts;
 pub use ssh::{Login, SshHost};
 
@@ -118,6 +124,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 pub trait Host: Send + Sync {
     /// Runs `command` with `sh`, feeding `stdin`. An error does not mean that it did not run: callers make commands repeatable.
     async fn run(&self, command: &str, stdin: Bytes, limits: Limits) -> Result<Output, HostError>;
+
+    /// Runs a command that goes on, and hands over what it prints as it comes. It ends when the receiver is dropped and the command
+    /// prints again; a stream that ends says nothing about why.
+    async fn stream(&self, command: &str) -> Result<mpsc::Receiver<Bytes>, HostError>;
 
     /// Connects to a port on the machine's own loopback.
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError>;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::nodes::Address;
 use russh::{ChannelMsg, Preferred, cipher, client};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::{Exit, Host, HostError, Limits, Output, Wire};
@@ -137,6 +137,52 @@ impl Host for SshHost {
             self.forget().await;
         }
         result
+    }
+
+    async fn stream(&self, command: &str) -> Result<mpsc::Receiver<Bytes>, HostError> {
+        let permit = self
+            .sessions
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| HostError::Broken("closed".to_owned()))?;
+        let open = async {
+            let client = self.client().await?;
+            let broken = |error: &dyn std::fmt::Display| HostError::Broken(error.to_string());
+            let channel = client.get_channel().await.map_err(|error| broken(&error))?;
+            channel
+                .exec(true, command)
+                .await
+                .map_err(|error| broken(&error))?;
+            Ok(channel)
+        };
+        let opened = timeout(CONNECT, open)
+            .await
+            .unwrap_or(Err(HostError::TimedOut(CONNECT)));
+        let mut channel = match opened {
+            Ok(channel) => channel,
+            Err(error) => {
+                self.forget().await;
+                return Err(error);
+            }
+        };
+        let (sender, receiver) = mpsc::channel(64);
+        tokio::spawn(async move {
+            // The session counts until it is closed.
+            let _permit = permit;
+            loop {
+                tokio::select! {
+                    message = channel.wait() => match message {
+                        Some(ChannelMsg::Data { data }) => if sender.send(data).await.is_err() { break },
+                        Some(ChannelMsg::Failure) | None => break,
+                        Some(_) => {}
+                    },
+                    () = sender.closed() => break,
+                }
+            }
+            let _ = channel.close().await;
+        });
+        Ok(receiver)
     }
 
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {

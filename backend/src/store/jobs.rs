@@ -3,8 +3,8 @@
 use domain::ids::{JobId, NodeId, ProjectId, UserId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessView, State, Wanted};
 use domain::time::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
 
 use super::{Store, failed, from_json, parsed, to_json};
 use crate::error::Result;
@@ -87,72 +87,11 @@ impl Store {
     /// Job, processes and GPU reservations in one transaction: nothing half-started stays.
     pub async fn insert_job(&self, new: NewJobRow<'_>) -> Result<Inserted> {
         let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
-        let known: Option<String> = sqlx::query_scalar("select id from jobs where launch_key = $1")
-            .bind(new.launch_key)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed("look for an earlier launch"))?;
-        if let Some(known) = known {
-            return Ok(Inserted::Known(parsed(known)?));
+        let inserted = insert_job_in(&mut transaction, new).await?;
+        if inserted == Inserted::New {
+            transaction.commit().await.map_err(failed("commit"))?;
         }
-        sqlx::query(
-            "insert into jobs (id, project_id, created_by, kind, title, subject, launch_key, spec, wanted, state, detail, epoch, \
-             created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10, 1, $11)",
-        )
-        .bind(new.id.as_str())
-        .bind(new.project.as_str())
-        .bind(new.creator.as_str())
-        .bind(kind_word(new.spec.kind))
-        .bind(new.title)
-        .bind(new.subject)
-        .bind(new.launch_key)
-        .bind(to_json(new.spec)?)
-        .bind(State::Pending.name())
-        .bind(to_json(&State::Pending)?)
-        .bind(new.now.0)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed("store a job"))?;
-        for process in &new.spec.processes {
-            sqlx::query("insert into job_processes (job_id, rank, node_id, gpus, phase) values ($1, $2, $3, $4, 'waiting')")
-                .bind(new.id.as_str())
-                .bind(i64::from(process.rank))
-                .bind(process.node_id.as_str())
-                .bind(to_json(&process.gpus)?)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed("store a process"))?;
-            for gpu in &process.gpus {
-                let holder = sqlx::query(
-                    "select jobs.id, jobs.title from gpu_reservations join jobs on jobs.id = gpu_reservations.job_id \
-                     where node_id = $1 and gpu = $2",
-                )
-                .bind(process.node_id.as_str())
-                .bind(i64::from(*gpu))
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed("look who holds a GPU"))?;
-                if let Some(row) = holder {
-                    return Ok(Inserted::GpuTaken {
-                        node: process.node_id.clone(),
-                        gpu: *gpu,
-                        holder: parsed(row.get("id"))?,
-                        holder_title: row.get("title"),
-                    });
-                }
-                sqlx::query(
-                    "insert into gpu_reservations (node_id, gpu, job_id) values ($1, $2, $3)",
-                )
-                .bind(process.node_id.as_str())
-                .bind(i64::from(*gpu))
-                .bind(new.id.as_str())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed("reserve a GPU"))?;
-            }
-        }
-        transaction.commit().await.map_err(failed("commit"))?;
-        Ok(Inserted::New)
+        Ok(inserted)
     }
 
     /// Jobs that are not at rest, oldest first.
@@ -203,6 +142,15 @@ impl Store {
                 .await
                 .map_err(failed("look for a noun's job"))?;
         id.map(parsed).transpose()
+    }
+
+    /// What a job works on, for people.
+    pub async fn job_title(&self, id: &JobId) -> Result<String> {
+        sqlx::query_scalar("select title from jobs where id = $1")
+            .bind(id.as_str())
+            .fetch_one(&self.reader)
+            .await
+            .map_err(failed("read a job's title"))
     }
 
     pub async fn creator_of(&self, id: &JobId) -> Result<UserId> {
@@ -408,6 +356,76 @@ impl Store {
             id,
         })
     }
+}
+
+/// Stores a job with its processes and reservations in a transaction that others may add to.
+pub(super) async fn insert_job_in(
+    transaction: &mut Transaction<'_, Sqlite>,
+    new: NewJobRow<'_>,
+) -> Result<Inserted> {
+    let known: Option<String> = sqlx::query_scalar("select id from jobs where launch_key = $1")
+        .bind(new.launch_key)
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(failed("look for an earlier launch"))?;
+    if let Some(known) = known {
+        return Ok(Inserted::Known(parsed(known)?));
+    }
+    sqlx::query(
+            "insert into jobs (id, project_id, created_by, kind, title, subject, launch_key, spec, wanted, state, detail, epoch, \
+             created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10, 1, $11)",
+        )
+        .bind(new.id.as_str())
+        .bind(new.project.as_str())
+        .bind(new.creator.as_str())
+        .bind(kind_word(new.spec.kind))
+        .bind(new.title)
+        .bind(new.subject)
+        .bind(new.launch_key)
+        .bind(to_json(new.spec)?)
+        .bind(State::Pending.name())
+        .bind(to_json(&State::Pending)?)
+        .bind(new.now.0)
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed("store a job"))?;
+    for process in &new.spec.processes {
+        sqlx::query("insert into job_processes (job_id, rank, node_id, gpus, phase) values ($1, $2, $3, $4, 'waiting')")
+                .bind(new.id.as_str())
+                .bind(i64::from(process.rank))
+                .bind(process.node_id.as_str())
+                .bind(to_json(&process.gpus)?)
+                .execute(&mut **transaction)
+                .await
+                .map_err(failed("store a process"))?;
+        for gpu in &process.gpus {
+            let holder = sqlx::query(
+                    "select jobs.id, jobs.title from gpu_reservations join jobs on jobs.id = gpu_reservations.job_id \
+                     where node_id = $1 and gpu = $2",
+                )
+                .bind(process.node_id.as_str())
+                .bind(i64::from(*gpu))
+                .fetch_optional(&mut **transaction)
+                .await
+                .map_err(failed("look who holds a GPU"))?;
+            if let Some(row) = holder {
+                return Ok(Inserted::GpuTaken {
+                    node: process.node_id.clone(),
+                    gpu: *gpu,
+                    holder: parsed(row.get("id"))?,
+                    holder_title: row.get("title"),
+                });
+            }
+            sqlx::query("insert into gpu_reservations (node_id, gpu, job_id) values ($1, $2, $3)")
+                .bind(process.node_id.as_str())
+                .bind(i64::from(*gpu))
+                .bind(new.id.as_str())
+                .execute(&mut **transaction)
+                .await
+                .map_err(failed("reserve a GPU"))?;
+        }
+    }
+    Ok(Inserted::New)
 }
 
 /// The word under which a kind is stored: the same as in JSON.

@@ -4,6 +4,8 @@
 //! PostgreSQL: `$1` placeholders, `on conflict`, columns only i64, f64, text and bytes.
 
 mod changes;
+mod checkpoints;
+mod experiments;
 mod jobs;
 mod metrics;
 mod models;
@@ -11,6 +13,7 @@ mod nodes;
 mod people;
 mod secrets;
 
+pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
 pub use metrics::{Offset, Origin};
 

@@ -1,5 +1,7 @@
 //! Checkpoints: one saved iteration of an attempt, in shards over the nodes.
 
+pub mod scan;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, CheckpointId, NodeId};
@@ -28,4 +30,36 @@ pub struct Checkpoint {
     /// Nodes on which the folder loads: every demanded shard is there.
     pub complete_on: Vec<NodeId>,
     pub seen_at: Timestamp,
+}
+
+/// The iteration's own folder below `…/checkpoint-N`, e.g. `iter_0000020`.
+pub fn iteration_folder(iteration: u64) -> String {
+    format!("iter_{iteration:07}")
+}
+
+/// Nodes on which a checkpoint loads: every shard that `.metadata` demands, `.metadata` itself, and the tracker are there.
+///
+/// Before ms-swift 4.5.3 a missing shard loads without any error, so nothing else may decide this.
+pub fn complete_on(iteration: u64, files: &[HeldFile], demanded: &[String]) -> Vec<NodeId> {
+    if demanded.is_empty() {
+        return Vec::new();
+    }
+    let folder = iteration_folder(iteration);
+    let mut needed: Vec<String> = demanded
+        .iter()
+        .map(|shard| format!("{folder}/{shard}"))
+        .collect();
+    needed.push(format!("{folder}/.metadata"));
+    needed.push(crate::jobs::transfer::TRACKER.to_owned());
+    let mut nodes: Vec<NodeId> = files.iter().map(|file| file.node_id.clone()).collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes.retain(|node| {
+        needed.iter().all(|path| {
+            files
+                .iter()
+                .any(|file| file.node_id == *node && file.path == *path)
+        })
+    });
+    nodes
 }

@@ -13,6 +13,8 @@ pub struct Record {
     pub step: Option<i64>,
     /// Iterations of the whole run, where the record says so.
     pub steps: Option<i64>,
+    /// Seconds since the run's first step, where the record says so: what orders records in time, since none carries a clock.
+    pub elapsed_secs: Option<f64>,
     /// (canonical name, value), in the order of the line. NaN and infinities are kept.
     pub values: Vec<(String, f64)>,
 }
@@ -129,8 +131,30 @@ fn record(object: &Map<String, Value>) -> Option<Record> {
     (!values.is_empty() && (step.is_some() || is_evaluation)).then_some(Record {
         step,
         steps,
+        elapsed_secs: object
+            .get("elapsed_time")
+            .and_then(Value::as_str)
+            .and_then(duration_secs),
         values,
     })
+}
+
+/// Seconds of `1d 2h 3m 4s`, of which any part may be missing.
+fn duration_secs(text: &str) -> Option<f64> {
+    let mut seconds = 0.0;
+    for part in text.split_whitespace() {
+        let unit = part.chars().next_back()?;
+        let number: f64 = part[..part.len() - unit.len_utf8()].parse().ok()?;
+        seconds += number
+            * match unit {
+                'd' => 86_400.0,
+                'h' => 3_600.0,
+                'm' => 60.0,
+                's' => 1.0,
+                _ => return None,
+            };
+    }
+    (!text.trim().is_empty()).then_some(seconds)
 }
 
 /// The name under which a key of any release is shown; None for what is no metric.
@@ -175,6 +199,15 @@ mod tests {
             .flat_map(|chunk| reader.push(chunk))
             .collect();
         (records, reader)
+    }
+
+    #[test]
+    fn elapsed_times_are_read_in_all_their_forms() {
+        assert_eq!(duration_secs("15s"), Some(15.0));
+        assert_eq!(duration_secs("1d 2h 3m 4s"), Some(93_784.0));
+        assert_eq!(duration_secs("soon"), None);
+        assert_eq!(duration_secs(""), None);
+        assert_eq!(read(LORA, 50).0[0].elapsed_secs, Some(15.0));
     }
 
     #[test]

@@ -73,6 +73,35 @@ pub fn script(launch: &Launch<'_>, rank: usize, command: &Command, version: Vers
     text
 }
 
+/// The MASTER_PORT of a script that `script` wrote.
+pub fn master_port(script: &str) -> Option<u16> {
+    script
+        .lines()
+        .find_map(|line| line.strip_prefix("export MASTER_PORT="))?
+        .parse()
+        .ok()
+}
+
+/// A name as that of a folder: letters and digits of any script stay, everything else becomes `-`.
+pub fn folder_name(name: &str) -> String {
+    let mapped: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || matches!(c, '_' | '.') {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let trimmed = mapped.trim_matches(['-', '.']);
+    if trimmed.is_empty() {
+        "experiment".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::command::{Train, train};
@@ -122,6 +151,9 @@ mod tests {
                 "export NCCL_SOCKET_IFNAME=ib0"
             ]
         );
+        assert_eq!(master_port(&first), Some(29_500));
+        assert_eq!(folder_name("../试验 1/a"), "试验-1-a");
+        assert_eq!(folder_name(" / "), "experiment");
         assert!(!first.contains("MEGATRON_LM_PATH"), "4.x does not read it");
         let older = Version::parse("3.9.3").expect("a version");
         assert!(

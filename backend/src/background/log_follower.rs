@@ -1,0 +1,358 @@
+//! Carries the trainers' records into the metric store: one session per node for all runs whose last rank is there.
+//!
+//! An activation finds the runs that are to be read, learns their folders, and sees that a session per node follows just those
+//! files. A session that ended is begun again where the store stands: offsets move in the transaction that stores their points, so
+//! nothing is lost or doubled, whichever of the two was killed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use domain::experiments::{Attempt, log};
+use domain::ids::{ExperimentId, NodeId, ProjectId};
+use domain::metrics::jsonl::{self, Reader, Record};
+use domain::metrics::{Point, Source};
+use domain::nodes::Node;
+use domain::shell::quote;
+use tokio::task::JoinHandle;
+
+use crate::hosts::{Followed, Follower, Frame, Limits, read_file};
+use crate::store::{JobRow, Offset, OpenAttempt, Origin};
+use crate::{Backend, Error, Result, clock, nodes};
+
+/// Name of the followed file in the store.
+const FILE: &str = "logging.jsonl";
+/// Read at once when an ended run is read to its end.
+const PIECE: u64 = 4 << 20;
+
+/// The running sessions.
+#[derive(Default)]
+pub struct Sessions(Mutex<HashMap<NodeId, Session>>);
+
+struct Session {
+    /// What it follows.
+    runs: Vec<Run>,
+    task: JoinHandle<()>,
+}
+
+/// A run's records, as one session follows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Run {
+    project: ProjectId,
+    experiment: ExperimentId,
+    attempt: Attempt,
+    path: String,
+    /// Between evaluations; 3.x does not say at which step they were.
+    eval_interval: i64,
+}
+
+pub async fn activate(backend: Backend) -> Result<()> {
+    let mut wanted: BTreeMap<NodeId, Vec<Run>> = BTreeMap::new();
+    for open in backend.store().open_attempts().await? {
+        match run_of(&backend, &open).await {
+            Ok(Some((node, run))) => wanted.entry(node).or_default().push(run),
+            Ok(None) => {}
+            // A node that is away is asked again at the next activation.
+            Err(Error::Unavailable(text)) => {
+                tracing::debug!(attempt.id = %open.attempt.id, %text, "A node gave no answer")
+            }
+            Err(error) => {
+                tracing::warn!(attempt.id = %open.attempt.id, error = &error as &dyn std::error::Error, "A run could not be read")
+            }
+        }
+    }
+    // Held only for looking and swapping: nothing waits inside.
+    let mut sessions = backend
+        .followers()
+        .0
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    sessions.retain(|node, session| {
+        let is_kept = wanted.contains_key(node) && !session.task.is_finished();
+        if !is_kept {
+            session.task.abort();
+        }
+        is_kept
+    });
+    for (node, runs) in wanted {
+        if sessions
+            .get(&node)
+            .is_some_and(|session| session.runs == runs)
+        {
+            continue;
+        }
+        if let Some(old) = sessions.remove(&node) {
+            old.task.abort();
+        }
+        let (own, of_task) = (backend.clone(), runs.clone());
+        let id = node.clone();
+        let task = tokio::spawn(async move {
+            let stopping = own.stopping();
+            tokio::select! {
+                ended = follow(&own, &id, &of_task) => if let Err(error) = ended {
+                    tracing::debug!(node.id = %id, %error, "A follower ended");
+                },
+                () = stopping.cancelled() => {}
+            }
+        });
+        sessions.insert(node, Session { runs, task });
+    }
+    Ok(())
+}
+
+/// The run of an attempt that is still to be followed. One that has ended is read to its end here and closed.
+async fn run_of(backend: &Backend, open: &OpenAttempt) -> Result<Option<(NodeId, Run)>> {
+    let job = backend
+        .store()
+        .job(&open.attempt.job_id)
+        .await?
+        .ok_or(Error::NotFound("job"))?;
+    let has_ended = open.state.is_terminal();
+    let (Some(first), Some(last)) = (job.spec.processes.first(), job.spec.processes.last()) else {
+        return Ok(None);
+    };
+    let (first_rank, last_rank) = (first.rank, last.rank);
+    let first = nodes::stored(backend, &first.node_id).await?;
+    let last = nodes::stored(backend, &last.node_id).await?;
+    let mut attempt = open.attempt.clone();
+    if attempt.last_run_folder.is_none() {
+        let on_first = logged_folder(backend, &first, &job, first_rank).await?;
+        let on_last = logged_folder(backend, &last, &job, last_rank).await?;
+        match (on_first, on_last) {
+            (Some(on_first), Some(on_last)) => {
+                backend
+                    .store()
+                    .note_run_folders(&attempt.id, &on_first, &on_last)
+                    .await?;
+                (attempt.run_folder, attempt.last_run_folder) = (Some(on_first), Some(on_last));
+            }
+            // It ended before it made a folder: there is nothing to read.
+            _ if has_ended => {
+                backend.store().note_read(&attempt.id).await?;
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        }
+    }
+    let folder = attempt.last_run_folder.clone().unwrap_or_default();
+    let setup = backend
+        .store()
+        .experiment(&open.project, &attempt.experiment_id)
+        .await?
+        .and_then(|experiment| experiment.setup);
+    // What the store notes while a run goes on must not look like another run.
+    attempt.iterations = None;
+    let run = Run {
+        project: open.project.clone(),
+        experiment: attempt.experiment_id.clone(),
+        path: nodes::reachable_path(&last, &format!("{folder}/{FILE}"))?,
+        eval_interval: setup.map_or(1, |setup| {
+            i64::try_from(setup.recipe.eval_interval).unwrap_or(1)
+        }),
+        attempt,
+    };
+    if !has_ended {
+        return Ok(Some((last.id, run)));
+    }
+    read_to_end(backend, &last, &run).await?;
+    super::checkpoint_scanner::scan(backend, &run.attempt, &job).await?;
+    backend.store().note_read(&run.attempt.id).await?;
+    Ok(None)
+}
+
+/// The run folder as a rank's log names it; None: not logged yet.
+async fn logged_folder(
+    backend: &Backend,
+    node: &Node,
+    job: &JobRow,
+    rank: u32,
+) -> Result<Option<String>> {
+    let path = format!(
+        "{}/log",
+        domain::jobs::wrapper::folder(&node.work_folder, job.id.as_str(), rank)
+    );
+    let path = nodes::reachable_path(node, &path)?;
+    let command = format!(
+        "grep -aE -m 1 '^\\[INFO:swift\\] args\\.(output_dir|save): ' {} 2>/dev/null | head -c 8192",
+        quote(&path)
+    );
+    let host = nodes::host(backend, node).await?;
+    let output = host
+        .run(&command, Bytes::new(), Limits::default())
+        .await
+        .map_err(|error| nodes::unreachable(node, &error))?;
+    Ok(log::run_folder(&output.text()).map(str::to_owned))
+}
+
+async fn follow(backend: &Backend, node: &NodeId, runs: &[Run]) -> Result<()> {
+    let node = nodes::stored(backend, node).await?;
+    let host = nodes::host(backend, &node).await?;
+    let mut readers = Vec::with_capacity(runs.len());
+    for run in runs {
+        readers.push(RunReader::open(backend, run).await?);
+    }
+    let files: Vec<Followed> = runs
+        .iter()
+        .zip(&readers)
+        .map(|(run, reader)| Followed {
+            path: run.path.clone(),
+            offset: reader.offset,
+            inode: reader.inode,
+        })
+        .collect();
+    let away = |error| nodes::unreachable(&node, &error);
+    let mut follower = Follower::start(&*host, &files).await.map_err(away)?;
+    loop {
+        match follower.next().await.map_err(away)? {
+            Frame::Added {
+                index,
+                offset,
+                inode,
+                bytes,
+            } => {
+                let reader = readers.get_mut(index).ok_or(Error::NotFound("file"))?;
+                reader
+                    .take(backend, &runs[index], offset, inode, &bytes)
+                    .await?;
+            }
+            Frame::Replaced { index } => {
+                let run = runs.get(index).ok_or(Error::NotFound("file"))?;
+                tracing::warn!(attempt.id = %run.attempt.id, "A followed file became shorter; its points stay as they were read");
+                return Err(Error::NotFound("followed file"));
+            }
+        }
+    }
+}
+
+/// Reads what is left of an ended run.
+async fn read_to_end(backend: &Backend, node: &Node, run: &Run) -> Result<()> {
+    let host = nodes::host(backend, node).await?;
+    let mut reader = RunReader::open(backend, run).await?;
+    let mut at = reader.offset;
+    loop {
+        let slice = read_file(&*host, &run.path, Some(at), PIECE)
+            .await
+            .map_err(|error| nodes::unreachable(node, &error))?;
+        // A run that failed early has no such file.
+        let Some(slice) = slice.filter(|slice| !slice.bytes.is_empty()) else {
+            return Ok(());
+        };
+        at = slice.offset + slice.bytes.len() as u64;
+        if !reader
+            .take(backend, run, slice.offset, slice.inode, &slice.bytes)
+            .await?
+        {
+            // Somebody else stored these points: go on from where they stand.
+            reader = RunReader::open(backend, run).await?;
+            at = reader.offset;
+        }
+    }
+}
+
+/// One file being read: what was stored of it and what hangs over.
+struct RunReader {
+    reader: Reader,
+    /// Up to which it is stored.
+    offset: u64,
+    inode: u64,
+    /// Newest training step, by which 3.x's evaluation records get theirs.
+    newest_step: i64,
+}
+
+impl RunReader {
+    async fn open(backend: &Backend, run: &Run) -> Result<RunReader> {
+        let (offset, inode) = backend
+            .store()
+            .metric_offset(&run.experiment, run.attempt.number, FILE)
+            .await?
+            .unwrap_or_default();
+        Ok(RunReader {
+            reader: Reader::default(),
+            offset,
+            inode,
+            newest_step: 0,
+        })
+    }
+
+    /// Takes bytes that follow what was taken before and stores what is whole in them. False: others stored them already.
+    async fn take(
+        &mut self,
+        backend: &Backend,
+        run: &Run,
+        offset: u64,
+        inode: u64,
+        bytes: &[u8],
+    ) -> Result<bool> {
+        let records = self.reader.push(bytes);
+        let end = offset + bytes.len() as u64 - self.reader.pending_bytes() as u64;
+        if end == self.offset {
+            return Ok(true);
+        }
+        let points = self.points(run, &records);
+        let origin = Origin {
+            experiment: &run.experiment,
+            attempt: run.attempt.number,
+            source: Source::Jsonl,
+        };
+        let moved = Offset {
+            file: FILE.to_owned(),
+            from: self.offset,
+            to: end,
+            inode,
+        };
+        if !backend
+            .store()
+            .append_points(&origin, &points, Some(&moved))
+            .await?
+        {
+            return Ok(false);
+        }
+        (self.offset, self.inode) = (end, inode);
+        if let Some(iterations) = records.iter().rev().find_map(|record| record.steps) {
+            backend
+                .store()
+                .note_iterations(&run.attempt.id, iterations)
+                .await?;
+        }
+        if !points.is_empty() {
+            let detail =
+                serde_json::json!({"attempt": run.attempt.number, "step": self.newest_step});
+            backend
+                .announce(&run.project, "series", run.experiment.as_str(), detail)
+                .await?;
+        }
+        Ok(true)
+    }
+
+    /// The points of some records. No record carries a clock: the newest is of this moment, the others are as much older as their
+    /// elapsed times say.
+    fn points(&mut self, run: &Run, records: &[Record]) -> Vec<(String, Point)> {
+        let now = clock::now().0;
+        let newest = records.iter().rev().find_map(|record| record.elapsed_secs);
+        let mut points = Vec::new();
+        for record in records {
+            let step = match (record.step, record.steps) {
+                (Some(step), _) => step,
+                (None, steps) => jsonl::evaluation_step(
+                    self.newest_step,
+                    run.eval_interval,
+                    steps.unwrap_or(i64::MAX),
+                ),
+            };
+            self.newest_step = self.newest_step.max(step);
+            let age = match (newest, record.elapsed_secs) {
+                (Some(newest), Some(own)) => ((newest - own) * 1000.0) as i64,
+                _ => 0,
+            };
+            points.extend(record.values.iter().map(|(name, value)| {
+                let point = Point {
+                    step,
+                    time_millis: now - age,
+                    value: *value,
+                };
+                (name.clone(), point)
+            }));
+        }
+        points
+    }
+}

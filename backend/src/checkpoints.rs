@@ -1,0 +1,259 @@
+//! Checkpoints: what a run has saved where, gathering it on one node, exporting it.
+
+use domain::checkpoints::Checkpoint;
+use domain::experiments::{Attempt, Experiment, Setup};
+use domain::ids::{CheckpointId, ExperimentId, JobId};
+use domain::jobs::{JobSpec, Kind, ProcessSpec, Success};
+use domain::language::Text;
+use domain::nodes::NodeView;
+use domain::nodes::place::path_on;
+use domain::people::Role;
+use domain::recipes::Tuner;
+use domain::recipes::command::{self, Export};
+use domain::recipes::launch::folder_name;
+use domain::recipes::version::Version;
+
+use crate::jobs::NewJob;
+use crate::models::{absolute, wrong};
+use crate::{Actor, Backend, Error, Result, background, experiments, jobs, nodes, transfers};
+
+/// How an export is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// Name of the model that is to come; empty: experiment and iteration.
+    pub name: String,
+    /// Folder to be made; empty: in the work folder, by the model's name.
+    pub output: String,
+    pub test_precision: bool,
+}
+
+/// A checkpoint with what it belongs to.
+pub(crate) struct Owned {
+    pub checkpoint: Checkpoint,
+    pub attempt: Attempt,
+    pub experiment: Experiment,
+    pub setup: Setup,
+    /// Nodes of the cluster, the main one first.
+    pub nodes: Vec<NodeView>,
+}
+
+/// All checkpoints of an experiment, newest attempt first, by iteration.
+pub async fn list(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<Vec<Checkpoint>> {
+    experiments::find(backend, actor, id).await?;
+    backend.store().checkpoints(id).await
+}
+
+pub async fn get(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Checkpoint> {
+    backend
+        .store()
+        .checkpoint(&actor.project, id)
+        .await?
+        .ok_or(Error::NotFound("checkpoint"))
+}
+
+/// Brings the shards of one iteration together on the main node of its cluster, so that the folder loads there.
+pub async fn gather(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<JobId> {
+    actor.needs(Role::Member)?;
+    let owned = owned(backend, actor, id).await?;
+    let Some((main, others)) = owned.nodes.split_first() else {
+        return Err(Error::NotFound("node"));
+    };
+    let holders: Vec<(&NodeView, String)> = others
+        .iter()
+        .filter(|view| {
+            let mut files = owned.checkpoint.files.iter();
+            files.any(|file| file.node_id == view.node.id)
+        })
+        .map(|view| {
+            (
+                view,
+                path_on(&main.node, &view.node, &owned.checkpoint.folder),
+            )
+        })
+        .collect();
+    if owned.checkpoint.complete_on.contains(&main.node.id) {
+        return Err(Error::Conflict(Text::new(
+            format!(
+                "{} holds every shard of this iteration already.",
+                main.node.name
+            ),
+            format!("{} 已拥有该迭代的全部分片。", main.node.name),
+        )));
+    }
+    let processes = transfers::processes(main, &owned.checkpoint.folder, &holders, true)?;
+    let spec = JobSpec {
+        kind: Kind::Gather,
+        processes,
+        success: Success::ExitCode,
+    };
+    let title = format!("{} · {}", owned.experiment.name, owned.checkpoint.iteration);
+    submit_once(backend, actor, id, Kind::Gather, title, spec).await
+}
+
+/// Merges a LoRA checkpoint into its base, or takes a full one, and writes a Hugging Face folder on the main node. The model appears
+/// in the list when the job has succeeded.
+pub async fn export(
+    backend: &Backend,
+    actor: &Actor,
+    id: &CheckpointId,
+    options: ExportOptions,
+) -> Result<JobId> {
+    actor.needs(Role::Member)?;
+    let owned = owned(backend, actor, id).await?;
+    let main = owned.nodes.first().ok_or(Error::NotFound("node"))?;
+    if !owned.checkpoint.complete_on.contains(&main.node.id) {
+        return Err(Error::Conflict(Text::new(
+            format!(
+                "{} does not hold every shard of this iteration. Gather it first: a missing shard would be left out without an error.",
+                main.node.name
+            ),
+            format!(
+                "{} 没有该迭代的全部分片。请先归集：缺失的分片会被静默忽略。",
+                main.node.name
+            ),
+        )));
+    }
+    let version = main
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.version_of("ms-swift"))
+        .and_then(Version::parse)
+        .ok_or_else(|| {
+            wrong(
+                "output",
+                "The main node has no ms-swift. Prepare it first.",
+                "主节点未安装 ms-swift，请先准备节点。",
+            )
+        })?;
+    let store = backend.store();
+    let on_main = async |id: &domain::ids::ModelId| {
+        let model = store
+            .model(&actor.project, id)
+            .await?
+            .ok_or(Error::NotFound("model"))?;
+        let owner = nodes::stored(backend, &model.node_id).await?;
+        Ok::<_, Error>(path_on(&owner, &main.node, &model.path))
+    };
+    let model = on_main(&owned.setup.model_id).await?;
+    let base = on_main(&owned.setup.mcore_model_id).await?;
+    let name = exported_name(&owned, &options.name);
+    let output = if options.output.trim().is_empty() {
+        format!("{}/models/{}", main.node.work_folder, folder_name(&name))
+    } else {
+        absolute(&options.output)?
+    };
+    let is_lora = owned.setup.recipe.tuner == Tuner::Lora;
+    let words = Export {
+        model: &model,
+        mcore_model: if is_lora {
+            &base
+        } else {
+            &owned.checkpoint.folder
+        },
+        mcore_adapter: is_lora.then_some(owned.checkpoint.folder.as_str()),
+        output: &output,
+        tests_precision: options.test_precision,
+    };
+    let command = command::export(&words, version).map_err(Error::Conflict)?;
+    let spec = JobSpec {
+        kind: Kind::Export,
+        processes: vec![ProcessSpec {
+            rank: 0,
+            node_id: main.node.id.clone(),
+            gpus: vec![0],
+            script: format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render()),
+            files: Vec::new(),
+        }],
+        success: Success::ClosingLine {
+            contains: "End time of running main: ".to_owned(),
+        },
+    };
+    submit_once(backend, actor, id, Kind::Export, name, spec).await
+}
+
+fn exported_name(owned: &Owned, typed: &str) -> String {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        format!("{}-{}", owned.experiment.name, owned.checkpoint.iteration)
+    } else {
+        typed.to_owned()
+    }
+}
+
+/// A second click while such a job runs finds it; a click after its end starts another.
+async fn submit_once(
+    backend: &Backend,
+    actor: &Actor,
+    id: &CheckpointId,
+    kind: Kind,
+    title: String,
+    spec: JobSpec,
+) -> Result<JobId> {
+    let before = backend.store().newest_job_of(id.as_str()).await?;
+    if let Some(running) = &before {
+        let job = jobs::get(backend, actor, running).await?;
+        if !job.state.is_terminal() {
+            if job.kind == kind {
+                return Ok(job.id);
+            }
+            return Err(Error::Conflict(Text::new(
+                format!(
+                    "\"{}\" works on this checkpoint. Wait for its end, or stop it.",
+                    job.title
+                ),
+                format!("“{}”正在处理该检查点，请等待其结束或先停止。", job.title),
+            )));
+        }
+    }
+    let new = NewJob {
+        project: actor.project.clone(),
+        creator: actor.user.clone(),
+        title,
+        subject: id.to_string(),
+        launch_key: format!(
+            "{kind:?} {id} after {}",
+            before.map(|job| job.to_string()).unwrap_or_default()
+        ),
+        spec,
+    };
+    jobs::submit(backend, new).await
+}
+
+async fn owned(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Owned> {
+    let checkpoint = get(backend, actor, id).await?;
+    let attempt = backend
+        .store()
+        .attempt(&checkpoint.attempt_id)
+        .await?
+        .ok_or(Error::NotFound("attempt"))?;
+    let experiment = experiments::find(backend, actor, &attempt.experiment_id).await?;
+    let setup = experiment.setup.clone().ok_or(Error::NotFound("recipe"))?;
+    let clusters = nodes::list(backend, actor).await?;
+    let nodes = clusters
+        .into_iter()
+        .find(|(cluster, _)| cluster.id == setup.cluster_id)
+        .map(|(_, nodes)| nodes)
+        .ok_or(Error::NotFound("cluster"))?;
+    Ok(Owned {
+        checkpoint,
+        attempt,
+        experiment,
+        setup,
+        nodes,
+    })
+}
+
+/// Looks at the nodes of a checkpoint now: a gather has changed what they hold.
+pub async fn look(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<()> {
+    let owned = owned(backend, actor, id).await?;
+    look_again(backend, &owned.attempt).await
+}
+
+pub(crate) async fn look_again(backend: &Backend, attempt: &Attempt) -> Result<()> {
+    let job = backend
+        .store()
+        .job(&attempt.job_id)
+        .await?
+        .ok_or(Error::NotFound("job"))?;
+    background::checkpoint_scanner::scan(backend, attempt, &job).await
+}

@@ -1,0 +1,280 @@
+//! Experiments: preview, launch, relaunch, stop, list.
+
+mod plan;
+
+use domain::experiments::form::{Form, Preview};
+use domain::experiments::{Experiment, ExperimentView, Setup};
+use domain::finding::{Finding, Weight};
+use domain::ids::ExperimentId;
+use domain::jobs::{JobSpec, Kind, Success};
+use domain::people::Role;
+use domain::recipes::fields;
+
+use crate::store::{Inserted, Launched, NewJobRow, NewLaunch};
+use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes};
+use plan::Plan;
+
+/// The line with which ms-swift ends a run that has succeeded, on every node.
+const CLOSING_LINE: &str = "End time of running main: ";
+
+/// What a launch would do: scripts, iterations, and everything that stands against it. Looks at the nodes; changes nothing.
+pub async fn preview(backend: &Backend, actor: &Actor, form: &Form) -> Result<Preview> {
+    let (mut preview, _) = plan::plan(backend, actor, form).await?;
+    preview
+        .findings
+        .extend(name_findings(backend, actor, &form.name).await?);
+    Ok(preview)
+}
+
+/// Stores experiment and first attempt and submits the job. The same `launch_key` twice is one launch.
+///
+/// Findings are on the form's fields; a GPU that is held is a conflict.
+pub async fn create_and_launch(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+    launch_key: &str,
+) -> Result<ExperimentId> {
+    actor.needs(Role::Member)?;
+    // A second click finds what the first one made, before its own name stands in its way.
+    let key = format!("experiment {launch_key}");
+    if let Some(known) = backend.store().experiment_of_launch(&key).await? {
+        return Ok(known);
+    }
+    let mut findings = name_findings(backend, actor, &form.name).await?;
+    let (preview, plan) = plan::plan(backend, actor, form).await?;
+    findings.extend(preview.findings);
+    let experiment = Experiment {
+        id: clock::new_id(),
+        project_id: actor.project.clone(),
+        name: form.name.trim().to_owned(),
+        setup: None,
+        created_at: clock::now(),
+    };
+    launch(
+        backend,
+        actor,
+        experiment,
+        true,
+        ready(findings, plan)?,
+        &key,
+    )
+    .await
+}
+
+/// Another attempt of the same setup, from the start.
+pub async fn relaunch(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+    launch_key: &str,
+) -> Result<ExperimentId> {
+    actor.needs(Role::Member)?;
+    let view = get(backend, actor, id).await?;
+    if view.job().is_some_and(|job| !job.state.is_terminal()) {
+        return Err(Error::Conflict(domain::language::Text::new(
+            "It is still running. Stop it first.",
+            "实验仍在运行，请先停止。",
+        )));
+    }
+    let (preview, plan) = plan::plan(backend, actor, &form_of(&view.experiment)?).await?;
+    let plan = ready(preview.findings, plan)?;
+    let key = format!("experiment {id} again {launch_key}");
+    launch(backend, actor, view.experiment, false, plan, &key).await
+}
+
+fn ready(findings: Vec<Finding>, plan: Option<Plan>) -> Result<Plan> {
+    let stops = findings
+        .iter()
+        .any(|finding| finding.weight == Weight::Stops);
+    match plan {
+        Some(plan) if !stops => Ok(plan),
+        _ => Err(Error::Invalid(findings)),
+    }
+}
+
+async fn launch(
+    backend: &Backend,
+    actor: &Actor,
+    mut experiment: Experiment,
+    is_new: bool,
+    plan: Plan,
+    launch_key: &str,
+) -> Result<ExperimentId> {
+    experiment.setup = Some(plan.setup);
+    let spec = JobSpec {
+        kind: Kind::Train,
+        processes: plan.processes,
+        success: Success::ClosingLine {
+            contains: CLOSING_LINE.to_owned(),
+        },
+    };
+    let (job, attempt) = (clock::new_id(), clock::new_id());
+    let new = NewLaunch {
+        experiment: &experiment,
+        is_new,
+        creator: &actor.user,
+        attempt: &attempt,
+        job: NewJobRow {
+            id: &job,
+            project: &actor.project,
+            creator: &actor.user,
+            title: &experiment.name,
+            subject: experiment.id.as_str(),
+            launch_key,
+            spec: &spec,
+            now: clock::now(),
+        },
+    };
+    match backend.store().insert_launch(new).await? {
+        Launched::New => {
+            for (kind, subject) in [
+                ("experiment", experiment.id.as_str()),
+                ("job", job.as_str()),
+            ] {
+                let detail = serde_json::json!({"state": "pending"});
+                backend
+                    .announce(&actor.project, kind, subject, detail)
+                    .await?;
+            }
+            backend.wake();
+            Ok(experiment.id)
+        }
+        Launched::Known(id) => Ok(id),
+        Launched::NameTaken => Err(Error::Invalid(vec![name_taken(&experiment.name)])),
+        Launched::Refused(Inserted::GpuTaken {
+            node,
+            gpu,
+            holder_title,
+            ..
+        }) => Err(jobs::gpu_taken(backend, &node, gpu, &holder_title).await?),
+        Launched::Refused(_) => Err(Error::internal("launch")(
+            "the job was refused without a reason",
+        )),
+    }
+}
+
+/// Ends the newest attempt.
+pub async fn stop(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<()> {
+    let view = get(backend, actor, id).await?;
+    match view.job() {
+        Some(job) => jobs::stop(backend, actor, &job.id).await,
+        None => Ok(()),
+    }
+}
+
+/// All experiments of the project, newest first.
+pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<ExperimentView>> {
+    let experiments = backend.store().experiments(&actor.project).await?;
+    let mut views = Vec::with_capacity(experiments.len());
+    for experiment in experiments {
+        views.push(view(backend, actor, experiment).await?);
+    }
+    Ok(views)
+}
+
+pub async fn get(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<ExperimentView> {
+    let experiment = find(backend, actor, id).await?;
+    view(backend, actor, experiment).await
+}
+
+pub(crate) async fn find(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+) -> Result<Experiment> {
+    backend
+        .store()
+        .experiment(&actor.project, id)
+        .await?
+        .ok_or(Error::NotFound("experiment"))
+}
+
+/// The form that leads to this experiment's setup again, its name left out.
+pub fn form_of(experiment: &Experiment) -> Result<Form> {
+    let setup = experiment.setup.as_ref().ok_or(Error::NotFound("recipe"))?;
+    Ok(Form {
+        name: String::new(),
+        cluster_id: setup.cluster_id.to_string(),
+        model_id: setup.model_id.to_string(),
+        dataset_id: setup.dataset_id.to_string(),
+        preset: setup.preset.clone(),
+        gpus_per_node: setup.gpus_per_node.to_string(),
+        recipe: fields::write(&setup.recipe),
+        extra: fields::write_extra(&setup.recipe.extra),
+    })
+}
+
+async fn view(backend: &Backend, actor: &Actor, experiment: Experiment) -> Result<ExperimentView> {
+    let mut attempts = Vec::new();
+    for attempt in backend.store().attempts(&experiment.id).await? {
+        let job = jobs::get(backend, actor, &attempt.job_id).await?;
+        attempts.push((attempt, job));
+    }
+    let (progress, spark) = match attempts.last() {
+        Some((attempt, _)) => metrics::progress(backend, &experiment.id, attempt).await?,
+        None => Default::default(),
+    };
+    let mut names = Vec::new();
+    if let Some((_, job)) = attempts.last() {
+        for process in &job.processes {
+            names.push(nodes::stored(backend, &process.node_id).await?.name);
+        }
+    }
+    let Setup {
+        model_id,
+        dataset_id,
+        ..
+    } = match &experiment.setup {
+        Some(setup) => setup.clone(),
+        None => {
+            return Ok(ExperimentView {
+                experiment,
+                attempts,
+                progress,
+                spark,
+                nodes: names,
+                model_name: String::new(),
+                dataset_name: String::new(),
+            });
+        }
+    };
+    let model = backend.store().model(&actor.project, &model_id).await?;
+    let dataset = backend.store().dataset(&actor.project, &dataset_id).await?;
+    Ok(ExperimentView {
+        experiment,
+        attempts,
+        progress,
+        spark,
+        nodes: names,
+        model_name: model.map(|model| model.name).unwrap_or_default(),
+        dataset_name: dataset.map(|dataset| dataset.name).unwrap_or_default(),
+    })
+}
+
+async fn name_findings(backend: &Backend, actor: &Actor, name: &str) -> Result<Vec<Finding>> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Ok(vec![Finding::stops(
+            "name",
+            "Write a name, by which you will find the experiment again.",
+            "请填写实验名称。",
+        )]);
+    }
+    if backend
+        .store()
+        .has_experiment_named(&actor.project, name)
+        .await?
+    {
+        return Ok(vec![name_taken(name)]);
+    }
+    Ok(Vec::new())
+}
+
+fn name_taken(name: &str) -> Finding {
+    Finding::stops(
+        "name",
+        format!("There is an experiment \"{name}\" already; choose another name."),
+        format!("名为“{name}”的实验已存在，请换一个名称。"),
+    )
+}

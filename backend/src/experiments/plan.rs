@@ -1,0 +1,427 @@
+//! From a form to what each node runs, with everything that stands against it.
+
+use bytes::Bytes;
+use domain::datasets::Dataset;
+use domain::experiments::Setup;
+use domain::experiments::form::{Form, NodeScript, Preview};
+use domain::finding::{Finding, Weight};
+use domain::jobs::ProcessSpec;
+use domain::models::{Format, Model, Origin};
+use domain::nodes::place::path_on;
+use domain::nodes::{Cluster, NodeView};
+use domain::recipes::command::{self, Train};
+use domain::recipes::launch::{self, Launch, LaunchNode};
+use domain::recipes::version::{self, Version};
+use domain::recipes::{Recipe, arithmetic};
+use domain::shell::quote;
+use futures::future::join_all;
+
+use crate::hosts::Limits;
+use crate::{Actor, Backend, Result, nodes, transfers};
+
+/// Ports at which the ranks of a run meet; the first that is free on the main node is taken.
+const MASTER_PORTS: std::ops::Range<u16> = 29_500..29_600;
+
+/// A launch that can be made.
+pub struct Plan {
+    pub setup: Setup,
+    pub processes: Vec<ProcessSpec>,
+}
+
+/// What the form names, as far as it is there.
+struct Chosen {
+    cluster: Cluster,
+    nodes: Vec<NodeView>,
+    version: Version,
+    model: Model,
+    mcore: Model,
+    dataset: Dataset,
+}
+
+/// Everything is looked at, also after a first finding, so that a person sees all of them at once. The plan is there when nothing
+/// stops it.
+pub async fn plan(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+) -> Result<(Preview, Option<Plan>)> {
+    let mut preview = Preview::default();
+    let chosen = choose(backend, actor, form, &mut preview.findings).await?;
+    let recipe = match form.recipe() {
+        Ok(recipe) => Some(recipe),
+        Err(findings) => {
+            preview.findings.extend(findings);
+            None
+        }
+    };
+    let Some(chosen) = chosen else {
+        return Ok((preview, None));
+    };
+    preview.rows = chosen.dataset.rows;
+    let gpus = match gpus(form, &chosen.nodes) {
+        Ok(gpus) => gpus,
+        Err(finding) => {
+            preview.findings.push(finding);
+            return Ok((preview, None));
+        }
+    };
+    preview.gpus_per_node = u32::try_from(gpus.len()).unwrap_or(u32::MAX);
+    let Some(recipe) = recipe else {
+        return Ok((preview, None));
+    };
+    let world = u32::try_from(gpus.len() * chosen.nodes.len()).unwrap_or(u32::MAX);
+    match arithmetic::divide(&recipe, world) {
+        Ok(division) => {
+            preview.division = Some(division);
+            count(&recipe, division, chosen.dataset.rows, &mut preview);
+        }
+        Err(findings) => preview.findings.extend(findings),
+    }
+    let (port, findings) = look(backend, &chosen).await?;
+    preview.findings.extend(findings);
+    let processes = match render(&chosen, &recipe, &gpus, port, form.name.trim()) {
+        Ok(processes) => processes,
+        Err(text) => {
+            preview.findings.push(Finding {
+                field: "cluster_id".to_owned(),
+                weight: Weight::Stops,
+                text,
+            });
+            return Ok((preview, None));
+        }
+    };
+    preview.scripts = processes
+        .iter()
+        .zip(&chosen.nodes)
+        .map(|(process, view)| NodeScript {
+            node: view.node.name.clone(),
+            script: process.script.clone(),
+        })
+        .collect();
+    let plan = Plan {
+        setup: Setup {
+            cluster_id: chosen.cluster.id,
+            model_id: chosen.model.id,
+            mcore_model_id: chosen.mcore.id,
+            dataset_id: chosen.dataset.id,
+            recipe,
+            gpus_per_node: preview.gpus_per_node,
+            preset: form
+                .preset()
+                .map(|preset| preset.key.to_owned())
+                .unwrap_or_default(),
+        },
+        processes,
+    };
+    Ok((preview, Some(plan)))
+}
+
+/// Iterations, and what the size of the dataset does to them.
+fn count(recipe: &Recipe, division: arithmetic::Division, rows: u64, preview: &mut Preview) {
+    let kept = (rows as f64 * recipe.split_dataset_ratio) as u64;
+    let iterations = arithmetic::iterations(recipe, division, rows - kept.min(rows));
+    preview.iterations = Some(iterations);
+    if iterations == 0 {
+        preview.findings.push(Finding::stops(
+            "global_batch_size",
+            format!("{rows} rows do not fill one iteration of {} rows. Write a smaller global batch or more epochs.", recipe.global_batch_size),
+            format!("{rows} 条样本不足以完成一次 {} 条的迭代。请减小全局批大小或增加训练轮数。", recipe.global_batch_size),
+        ));
+    }
+    if recipe.split_dataset_ratio > 0.0
+        && arithmetic::evaluation_iterations(recipe, division, kept).is_none()
+    {
+        preview.findings.push(Finding::warning(
+            "split_dataset_ratio",
+            format!("{kept} rows for evaluation are fewer than one micro batch of all ranks ({}): there will be no evaluation.", recipe.micro_batch_size * division.data_parallel),
+            format!("验证集只有 {kept} 条，少于所有进程的一个微批（{} 条），将不会进行验证。", recipe.micro_batch_size * division.data_parallel),
+        ));
+    }
+}
+
+async fn choose(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Chosen>> {
+    let clusters = nodes::list(backend, actor).await?;
+    let cluster = clusters
+        .into_iter()
+        .find(|(cluster, _)| cluster.id.as_str() == form.cluster_id);
+    let mut version = None;
+    match &cluster {
+        None => findings.push(Finding::stops(
+            "cluster_id",
+            "Choose the cluster to train on.",
+            "请选择训练所用的集群。",
+        )),
+        Some((_, nodes)) => {
+            for view in nodes {
+                if let Some(unreachable) = &view.unreachable {
+                    findings.push(Finding::stops(
+                        "cluster_id",
+                        format!("{} does not answer: {}.", view.node.name, unreachable.why),
+                        format!("{} 没有响应：{}。", view.node.name, unreachable.why),
+                    ));
+                }
+            }
+            let installed: Vec<(&str, Option<&str>)> = nodes
+                .iter()
+                .map(|view| {
+                    let probe = view.probe.as_ref();
+                    (
+                        view.node.name.as_str(),
+                        probe.and_then(|probe| probe.version_of("ms-swift")),
+                    )
+                })
+                .collect();
+            match version::same_version(&installed) {
+                Ok(found) => version = Some(found),
+                Err(finding) => findings.push(Finding {
+                    field: "cluster_id".to_owned(),
+                    ..finding
+                }),
+            }
+        }
+    }
+    let models = backend.store().models(&actor.project).await?;
+    let model = models
+        .iter()
+        .find(|model| model.id.as_str() == form.model_id && model.format == Format::Hf);
+    let mcore = model.and_then(|model| {
+        models.iter().find(
+            |other| matches!(&other.origin, Origin::Converted { from, .. } if *from == model.id),
+        )
+    });
+    match (model, mcore) {
+        (None, _) => findings.push(Finding::stops(
+            "model_id",
+            "Choose a model in Hugging Face form.",
+            "请选择一个 Hugging Face 格式的模型。",
+        )),
+        (Some(model), None) => findings.push(Finding::stops(
+            "model_id",
+            format!("{} has no MCore form yet, from which training starts. Open the model and convert it first.", model.name),
+            format!("{} 尚未转换为训练所需的 MCore 格式，请先在模型页面完成转换。", model.name),
+        )),
+        _ => {}
+    }
+    let datasets = backend.store().datasets(&actor.project).await?;
+    let dataset = datasets
+        .into_iter()
+        .find(|dataset| dataset.id.as_str() == form.dataset_id);
+    if dataset.is_none() {
+        findings.push(Finding::stops(
+            "dataset_id",
+            "Choose a dataset.",
+            "请选择数据集。",
+        ));
+    }
+    Ok(match (cluster, version, model, mcore, dataset) {
+        (Some((cluster, nodes)), Some(version), Some(model), Some(mcore), Some(dataset)) => {
+            Some(Chosen {
+                cluster,
+                nodes,
+                version,
+                model: model.clone(),
+                mcore: mcore.clone(),
+                dataset,
+            })
+        }
+        _ => None,
+    })
+}
+
+/// The GPUs, the same on every node: the lowest ones that nothing of ours holds, else the lowest, whose holder the launch then names.
+fn gpus(form: &Form, nodes: &[NodeView]) -> std::result::Result<Vec<u32>, Finding> {
+    let has = |view: &NodeView| view.probe.as_ref().map_or(0, |probe| probe.gpus.len());
+    let fewest = nodes.iter().map(has).min().unwrap_or(0);
+    if let Some(without) = nodes.iter().find(|view| has(view) == 0) {
+        return Err(Finding::stops(
+            "cluster_id",
+            format!("{} shows no GPU.", without.node.name),
+            format!("{} 上没有可用的 GPU。", without.node.name),
+        ));
+    }
+    let count = form.gpus_per_node(u32::try_from(fewest).unwrap_or(u32::MAX))? as usize;
+    let all = 0..u32::try_from(fewest).unwrap_or(u32::MAX);
+    let free: Vec<u32> = all
+        .clone()
+        .filter(|gpu| {
+            nodes
+                .iter()
+                .all(|view| view.reserved.iter().all(|held| held.gpu != *gpu))
+        })
+        .collect();
+    Ok(if free.len() >= count {
+        free
+    } else {
+        all.collect()
+    }
+    .into_iter()
+    .take(count)
+    .collect())
+}
+
+/// Looks at every node: is everything there that training reads, and which port is free on the main one?
+async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)> {
+    let main = &chosen.nodes[0].node;
+    let looks = join_all(chosen.nodes.iter().map(|view| async move {
+        let node = &view.node;
+        let on = |owner: &domain::ids::NodeId, path: &str| {
+            let owner = chosen.nodes.iter().find(|view| view.node.id == *owner);
+            quote(&path_on(owner.map_or(main, |view| &view.node), node, path))
+        };
+        let command = format!(
+            "[ -e {}/config.json ] && echo model; [ -e {}/latest_checkpointed_iteration.txt ] && echo mcore; stat -L -c 'dataset %s' {} 2>/dev/null; \
+             awk '$4 == \"0A\" {{ split($2, a, \":\"); print \"port \" a[2] }}' /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo end",
+            on(&chosen.model.node_id, &chosen.model.path),
+            on(&chosen.mcore.node_id, &chosen.mcore.path),
+            on(&chosen.dataset.node_id, &chosen.dataset.path),
+        );
+        let host = nodes::host(backend, node).await?;
+        Ok::<_, crate::Error>(host.run(&command, Bytes::new(), Limits::of_secs(15)).await)
+    }))
+    .await;
+    let mut findings = Vec::new();
+    let mut taken = Vec::new();
+    for (rank, (view, look)) in chosen.nodes.iter().zip(looks).enumerate() {
+        let name = &view.node.name;
+        let text = match look? {
+            Ok(output) => output.text(),
+            Err(error) => {
+                findings.push(Finding::stops(
+                    "cluster_id",
+                    format!("{name} does not answer: {error}."),
+                    format!("{name} 没有响应：{error}。"),
+                ));
+                continue;
+            }
+        };
+        let has = |word: &str| text.lines().any(|line| line == word);
+        for (word, field, model) in [
+            ("model", "model_id", &chosen.model),
+            ("mcore", "model_id", &chosen.mcore),
+        ] {
+            if !has(word) {
+                findings.push(Finding::stops(
+                    field,
+                    format!("{name} has no copy of {}. Open that model and copy it to the other nodes of the cluster.", model.name),
+                    format!("{name} 上没有 {}。请在该模型页面将其复制到集群的其他节点。", model.name),
+                ));
+            }
+        }
+        match text.lines().find_map(|line| line.strip_prefix("dataset ")?.parse::<u64>().ok()) {
+            None => findings.push(Finding::stops(
+                "dataset_id",
+                format!("{name} has no copy of {}. Put the file at the same place there.", chosen.dataset.path),
+                format!("{name} 上没有 {}，请将文件放到相同位置。", chosen.dataset.path),
+            )),
+            Some(size) if size != chosen.dataset.size_bytes => findings.push(Finding::stops(
+                "dataset_id",
+                format!("{} is {size} bytes long on {name}, but {} when it was registered. Every node has to read the same rows.", chosen.dataset.path, chosen.dataset.size_bytes),
+                format!("{name} 上的 {} 为 {size} 字节，而登记时为 {} 字节。所有节点必须读取相同的数据。", chosen.dataset.path, chosen.dataset.size_bytes),
+            )),
+            Some(_) => {}
+        }
+        if rank == 0 {
+            taken = text
+                .lines()
+                .filter_map(|line| u16::from_str_radix(line.strip_prefix("port ")?, 16).ok())
+                .collect();
+        }
+    }
+    // Ports of runs that were launched but do not listen yet are in their scripts.
+    for job in backend.store().jobs_in_motion().await? {
+        let scripts = job
+            .spec
+            .processes
+            .iter()
+            .map(|process| process.script.as_str());
+        taken.extend(scripts.filter_map(launch::master_port));
+    }
+    let port = MASTER_PORTS
+        .clone()
+        .find(|port| !taken.contains(port))
+        .unwrap_or(MASTER_PORTS.start);
+    Ok((port, findings))
+}
+
+fn render(
+    chosen: &Chosen,
+    recipe: &Recipe,
+    gpus: &[u32],
+    port: u16,
+    name: &str,
+) -> std::result::Result<Vec<ProcessSpec>, domain::language::Text> {
+    let addresses: Vec<String> = chosen
+        .nodes
+        .iter()
+        .map(transfers::reachable_address)
+        .collect();
+    let interfaces: Vec<String> = chosen
+        .nodes
+        .iter()
+        .map(|view| {
+            view.probe
+                .as_ref()
+                .and_then(|probe| probe.interfaces.first().cloned())
+                .unwrap_or_else(|| "eth0".to_owned())
+        })
+        .collect();
+    let of = |owner: &domain::ids::NodeId| {
+        let view = chosen.nodes.iter().find(|view| view.node.id == *owner);
+        &view.unwrap_or(&chosen.nodes[0]).node
+    };
+    let mut processes = Vec::with_capacity(chosen.nodes.len());
+    for (rank, view) in chosen.nodes.iter().enumerate() {
+        let node = &view.node;
+        let on = |owner: &domain::ids::NodeId, path: &str| path_on(of(owner), node, path);
+        let (model, mcore, dataset) = (
+            on(&chosen.model.node_id, &chosen.model.path),
+            on(&chosen.mcore.node_id, &chosen.mcore.path),
+            on(&chosen.dataset.node_id, &chosen.dataset.path),
+        );
+        let output = format!(
+            "{}/experiments/{}",
+            node.work_folder,
+            launch::folder_name(name)
+        );
+        let cache = format!("{}/cache/modelscope", node.work_folder);
+        let command = command::train(
+            &Train {
+                model: &model,
+                mcore_model: &mcore,
+                dataset: &dataset,
+                output: &output,
+            },
+            recipe,
+            chosen.version,
+        )?;
+        let meeting = Launch {
+            nodes: chosen
+                .nodes
+                .iter()
+                .zip(addresses.iter().zip(&interfaces))
+                .map(|(view, (address, interface))| LaunchNode {
+                    name: &view.node.name,
+                    address,
+                    interface,
+                })
+                .collect(),
+            gpus: gpus.to_vec(),
+            master_port: port,
+            modelscope_cache: &cache,
+            megatron_lm_path: None,
+        };
+        processes.push(ProcessSpec {
+            rank: u32::try_from(rank).unwrap_or(u32::MAX),
+            node_id: node.id.clone(),
+            gpus: gpus.to_vec(),
+            script: launch::script(&meeting, rank, &command, chosen.version),
+            files: Vec::new(),
+        });
+    }
+    Ok(processes)
+}
