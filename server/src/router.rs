@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::guard::{Gate, guard};
-use crate::routes::{assets, events, sessions};
+use crate::routes::{assets, console, events, sessions};
 
 /// What handlers can ask for.
 #[derive(Clone, FromRef)]
@@ -41,6 +41,7 @@ pub fn router(state: AppState, gate: Gate) -> Router {
         .route("/session/logout", post(sessions::log_out))
         .route("/session/language", post(sessions::language))
         .route("/session/theme", post(sessions::theme))
+        .nest("/console/v1", console::routes())
         .route("/health", get(async || "ok\n"))
         .route("/events", get(events::changes))
         .fallback(get(page))

@@ -1,0 +1,56 @@
+//! `/console/v1/*`: the documented HTTP API. JSON in and out; docs/api.md lists it. Each handler authorises, parses, calls one verb.
+
+mod checkpoints;
+mod datasets;
+mod experiments;
+mod jobs;
+mod keys;
+mod models;
+mod nodes;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::router::AppState;
+
+/// Every route of the API on one screen.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{id}", axum::routing::delete(keys::revoke))
+        .route("/clusters", get(nodes::list))
+        .route("/nodes/{id}", get(nodes::get))
+        .route("/nodes/{id}/probe", post(nodes::probe))
+        .route("/models", get(models::list).post(models::register))
+        .route("/models/{id}", get(models::get))
+        .route("/models/{id}/convert", post(models::convert))
+        .route("/models/{id}/copy", post(models::copy))
+        .route("/datasets", get(datasets::list).post(datasets::register))
+        .route("/datasets/{id}", get(datasets::get))
+        .route("/datasets/{id}/head", get(datasets::head))
+        .route(
+            "/experiments",
+            get(experiments::list).post(experiments::create),
+        )
+        .route("/experiments/preview", post(experiments::preview))
+        .route("/experiments/{id}", get(experiments::get))
+        .route("/experiments/{id}/stop", post(experiments::stop))
+        .route("/experiments/{id}/relaunch", post(experiments::relaunch))
+        .route("/experiments/{id}/series", get(experiments::series))
+        .route("/experiments/{id}/draw", post(experiments::draw))
+        .route("/experiments/{id}/checkpoints", get(checkpoints::list))
+        .route("/checkpoints/{id}/gather", post(checkpoints::gather))
+        .route("/checkpoints/{id}/export", post(checkpoints::export))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::get))
+        .route("/jobs/{id}/log", get(jobs::log))
+        .route("/jobs/{id}/stop", post(jobs::stop))
+}
+
+/// The answer to a call that starts something.
+#[derive(serde::Serialize)]
+pub struct Started<Id> {
+    pub id: Id,
+}
+
+type Answer<T> = Result<axum::Json<T>, crate::http_error::HttpError>;
