@@ -8,12 +8,13 @@ use leptos_router::{SsrMode, path};
 
 use crate::context::{Theme, Viewer, use_viewer};
 use crate::datasets::{DatasetPage, DatasetsPage, RegisterDatasetPage};
+use crate::experiments::{ExperimentPage, ExperimentsPage, NewExperimentPage};
 use crate::home::HomePage;
 use crate::jobs::{ActivityMenu, JobPage, JobsPage};
 use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
 use crate::nodes::{AddNodePage, NodePage, NodesPage};
 use crate::people::{LoginPage, SettingsPage, SetupPage};
-use crate::texts::{common as t, jobs, people};
+use crate::texts::{common as t, experiments, jobs, people};
 use domain::language::Language;
 
 /// Everything inside `<body>`.
@@ -46,6 +47,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async/>
                     <Route path=path!("/datasets/register") view=RegisterDatasetPage ssr=SsrMode::Async/>
                     <Route path=path!("/datasets/:id") view=DatasetPage ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments") view=ExperimentsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/new") view=NewExperimentPage ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/:id") view=ExperimentPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
                 </Routes>
@@ -55,8 +59,9 @@ pub fn App() -> impl IntoView {
 }
 
 /// The noun pages, in the order of the path from a bare machine to a chat.
-fn rooms(language: Language) -> [(&'static str, &'static str); 4] {
+fn rooms(language: Language) -> [(&'static str, &'static str); 5] {
     [
+        ("/experiments", experiments::experiments(language)),
         ("/nodes", t::nodes(language)),
         ("/models", t::models(language)),
         ("/datasets", t::datasets(language)),

@@ -12,12 +12,15 @@
 compile_error!("`ssr` and `hydrate` are two builds: check them with two commands");
 
 mod browser;
+mod checkpoints;
 pub mod context;
 mod datasets;
 pub mod error;
+mod experiments;
 mod home;
 mod jobs;
 mod layout;
+mod metrics;
 mod models;
 mod nodes;
 mod people;

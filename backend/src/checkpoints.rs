@@ -3,7 +3,7 @@
 use domain::checkpoints::Checkpoint;
 use domain::experiments::{Attempt, Experiment, Setup};
 use domain::ids::{CheckpointId, ExperimentId, JobId};
-use domain::jobs::{JobSpec, Kind, ProcessSpec, Success};
+use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
 use domain::language::Text;
 use domain::nodes::NodeView;
 use domain::nodes::place::path_on;
@@ -41,6 +41,25 @@ pub(crate) struct Owned {
 pub async fn list(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<Vec<Checkpoint>> {
     experiments::find(backend, actor, id).await?;
     backend.store().checkpoints(id).await
+}
+
+/// The newest job that works on each checkpoint of an experiment.
+pub async fn jobs(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+) -> Result<Vec<(CheckpointId, JobView)>> {
+    let mut found = Vec::new();
+    for checkpoint in list(backend, actor, id).await? {
+        if let Some(job) = backend
+            .store()
+            .newest_job_of(checkpoint.id.as_str())
+            .await?
+        {
+            found.push((checkpoint.id, jobs::get(backend, actor, &job).await?));
+        }
+    }
+    Ok(found)
 }
 
 pub async fn get(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Checkpoint> {

@@ -1,5 +1,6 @@
 //! Where there is no browser: the same functions, doing nothing.
 
+use crate::metrics::drawing::Picture;
 use crate::shared::Live;
 
 /// Without a document nothing is known of the viewer.
@@ -39,3 +40,15 @@ pub fn when_seen(_element_id: &str, _then: impl FnMut(bool) + 'static) {}
 pub fn new_key() -> String {
     String::new()
 }
+
+pub fn measure(_element_id: &str) -> Option<(f64, f64)> {
+    None
+}
+
+pub fn paint(_element_id: &str, _picture: &Picture) {}
+
+pub fn device_width() -> u32 {
+    1
+}
+
+pub fn track_looks() {}

@@ -2,12 +2,16 @@
 //! of their own.
 
 #[cfg(feature = "hydrate")]
+mod chart;
+#[cfg(feature = "hydrate")]
 mod document;
 #[cfg(feature = "hydrate")]
 mod events;
 
 #[cfg(feature = "hydrate")]
-pub use document::{copy, is_at_end, now, scroll_to_end, viewer};
+pub use chart::{device_width, measure, paint, track_looks};
+#[cfg(feature = "hydrate")]
+pub use document::{copy, is_at_end, new_key, now, scroll_to_end, viewer, when_seen};
 #[cfg(feature = "hydrate")]
 pub use events::listen;
 

@@ -80,7 +80,12 @@ fn JobHead(job: Signal<JobView>) -> impl IntoView {
 
 /// Cause, processes and log of a job; used wherever a job is shown.
 #[component]
-pub fn JobBody(job: Signal<JobView>) -> impl IntoView {
+pub fn JobBody(
+    job: Signal<JobView>,
+    /// Names of the nodes, by rank.
+    #[prop(optional)]
+    names: Vec<String>,
+) -> impl IntoView {
     let language = use_language();
     let (id, processes) = job.with_untracked(|job| (job.id.to_string(), job.processes.clone()));
     let is_growing = Signal::derive(move || job.with(|job| !job.state.is_terminal()));
@@ -89,7 +94,7 @@ pub fn JobBody(job: Signal<JobView>) -> impl IntoView {
             <p class="finding" data-weight="stops"><strong>{t::cause(language)} ": "</strong> {why}</p>
         })}
         <Processes job/>
-        <LogView job=id processes is_growing/>
+        <LogView job=id processes names is_growing/>
     }
 }
 

@@ -10,7 +10,7 @@ pub use detail_page::{JobBody, JobPage, JobsPage};
 
 use domain::jobs::JobView;
 
-/// The page of a job.
+/// Where a job is shown.
 pub fn address(job: &JobView) -> String {
     format!("/jobs/{}", job.id)
 }

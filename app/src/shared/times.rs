@@ -58,9 +58,12 @@ pub fn Ago(at: Timestamp) -> impl IntoView {
 #[component]
 pub fn Lasted(from: Option<Timestamp>, to: Option<Timestamp>) -> impl IntoView {
     let (language, now) = (use_language(), use_now());
-    move || {
-        let from = from?;
-        let end = to.map(|to| to.0).or_else(|| now.get())?;
-        Some(format::span(end - from.0, language))
-    }
+    // Always one text, empty on the server while it still lasts: what is hydrated must have the shape that was sent.
+    let shown = move || {
+        let end = to.map(|to| to.0).or_else(|| now.get());
+        from.zip(end).map_or_else(String::new, |(from, end)| {
+            format::span(end - from.0, language)
+        })
+    };
+    view! { <span>{shown}</span> }
 }

@@ -15,9 +15,12 @@ macro_rules! texts {
     )+};
 }
 
+pub mod checkpoints;
 pub mod common;
+pub mod experiments;
 pub mod home;
 pub mod jobs;
+pub mod metrics;
 pub mod models;
 pub mod nodes;
 pub mod people;

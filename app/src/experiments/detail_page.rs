@@ -1,0 +1,231 @@
+//! One experiment: its state and the number that matters, charts, logs, recipe, checkpoints. The address holds the tab.
+
+use domain::experiments::ExperimentView;
+use domain::recipes::fields;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
+use crate::browser;
+use crate::checkpoints::CheckpointTable;
+use crate::context::use_language;
+use crate::jobs::JobBody;
+use crate::metrics::ChartsPanel;
+use crate::shared::badge::cause;
+use crate::shared::format::{count, significant, span};
+use crate::shared::live::use_live;
+use crate::shared::{JobBadge, Lasted, Load};
+use crate::texts::{common as c, experiments as t, jobs};
+
+#[component]
+pub fn ExperimentPage() -> impl IntoView {
+    let live = use_live();
+    let params = use_params_map();
+    let id = move || params.with(|p| p.get("id").unwrap_or_default());
+    let view = Resource::new(
+        move || {
+            (
+                id(),
+                live.subject("series", &id()),
+                live.subject("experiment", &id()),
+                live.kind("job"),
+            )
+        },
+        |(id, ..)| get_experiment(id),
+    );
+    view! {
+        <Load resource=view let:shown>
+            <Head shown/>
+            <Tabs shown/>
+        </Load>
+    }
+}
+
+#[component]
+fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
+    let language = use_language();
+    let (name, id) =
+        shown.with_untracked(|s| (s.experiment.name.clone(), s.experiment.id.to_string()));
+    let job = Memo::new(move |_| shown.with(|s| s.job().cloned()));
+    let is_running = Memo::new(move |_| {
+        job.with(|job| job.as_ref().is_some_and(|job| !job.state.is_terminal()))
+    });
+    view! {
+        <Title text=name.clone()/>
+        <div class="page-head sticky">
+            <span class="crumb"><A href="/experiments">{t::experiments(language)}</A></span>
+            <h1>{name}</h1>
+            {move || job.get().map(|job| view! {
+                <JobBadge state=job.state.clone() kind=job.kind/>
+                <Lasted from=job.started_at to=job.ended_at/>
+            })}
+            <Numbers shown is_running/>
+            <div class="page-head-actions"><Actions id is_running/></div>
+        </div>
+        {move || job.with(|job| job.as_ref().and_then(|job| cause(&job.state, language))).map(|why| view! {
+            <p class="finding" data-weight="stops"><strong>{jobs::cause(language)} ": "</strong> {why}</p>
+        })}
+    }
+}
+
+/// Loss, how far, and how long still.
+#[component]
+fn Numbers(shown: Signal<ExperimentView>, is_running: Memo<bool>) -> impl IntoView {
+    let language = use_language();
+    let progress = Memo::new(move |_| shown.with(|s| s.progress.clone()));
+    view! {
+        <div class="numbers">
+            {move || progress.with(|p| p.loss).map(|loss| view! { <span>{t::loss(language)} " " <strong>{significant(loss, 4)}</strong></span> })}
+            {move || progress.with(|p| p.iteration.zip(p.iterations)).map(|(done, all)| view! { <span>{count(done)} " / " {count(all)}</span> })}
+            {move || progress.with(|p| p.share()).map(|share| view! {
+                <span><progress max="100" value=format!("{:.0}", share * 100.0) aria-label=t::progress(language)></progress> " " {format!("{:.0} %", share * 100.0)}</span>
+            })}
+            {move || progress.with(|p| p.seconds_left).filter(|_| is_running.get()).map(|left| view! {
+                <span>{span((left * 1000.0) as i64, language)} " " {t::left(language)}</span>
+            })}
+        </div>
+    }
+}
+
+#[component]
+fn Actions(id: String, is_running: Memo<bool>) -> impl IntoView {
+    let language = use_language();
+    let stopped = id.clone();
+    let stop = Action::new(move |(): &()| stop_experiment(stopped.clone()));
+    let key = StoredValue::new(String::new());
+    let again = id.clone();
+    let relaunch = Action::new(move |(): &()| {
+        if key.with_value(String::is_empty) {
+            key.set_value(browser::new_key());
+        }
+        let (id, key) = (again.clone(), key.get_value());
+        async move { relaunch_experiment(id, key).await.map(|_| ()) }
+    });
+    // The next press is another intent.
+    Effect::new(move |_| {
+        if relaunch.value().with(Option::is_some) {
+            key.set_value(String::new());
+        }
+    });
+    let problem = move || {
+        let stop = stop.value().get().and_then(Result::err);
+        stop.or_else(|| relaunch.value().get().and_then(Result::err))
+    };
+    view! {
+        {move || problem().map(|error| view! { <span class="finding" data-weight="stops" role="alert">{error.text(language)}</span> })}
+        <A href=format!("/experiments/new?from={id}") attr:class="button">{t::again_changed(language)}</A>
+        <button class="button" type="button" hidden=move || is_running.get() disabled=move || relaunch.pending().get()
+            on:click=move |_| { relaunch.dispatch(()); }>{t::relaunch(language)}</button>
+        <button class="button" data-kind="danger" type="button" title=t::stop_help(language) hidden=move || !is_running.get()
+            disabled=move || stop.pending().get() on:click=move |_| { stop.dispatch(()); }>{t::stop(language)}</button>
+    }
+}
+
+#[component]
+fn Tabs(shown: Signal<ExperimentView>) -> impl IntoView {
+    let language = use_language();
+    let query = use_query_map();
+    let tab = Memo::new(move |_| {
+        query
+            .with(|q| q.get("tab"))
+            .unwrap_or_else(|| "charts".to_owned())
+    });
+    let (id, nodes) = shown.with_untracked(|s| {
+        let nodes = s.job().map(|job| {
+            job.processes
+                .iter()
+                .map(|p| p.node_id.clone())
+                .collect::<Vec<_>>()
+        });
+        (s.experiment.id.to_string(), nodes.unwrap_or_default())
+    });
+    let names = [
+        ("charts", t::charts(language)),
+        ("logs", t::logs(language)),
+        ("recipe", t::recipe(language)),
+        ("checkpoints", t::checkpoints(language)),
+    ];
+    view! {
+        <nav class="tabs" aria-label=t::parts(language)>
+            {names.map(|(key, name)| view! {
+                <A href=format!("?tab={key}") attr:class="tab" attr:aria-current=move || (tab.get() == key).then_some("page")>{name}</A>
+            }).collect_view()}
+        </nav>
+        {move || match tab.get().as_str() {
+            "logs" => view! { <Logs shown/> }.into_any(),
+            "recipe" => view! { <Recipe shown/> }.into_any(),
+            "checkpoints" => view! { <CheckpointTable experiment=id.clone() nodes=nodes.clone()/> }.into_any(),
+            _ => view! { <ChartsPanel experiment=id.clone()/> }.into_any(),
+        }}
+    }
+}
+
+/// The newest attempt's processes and logs; says from which node what comes.
+#[component]
+fn Logs(shown: Signal<ExperimentView>) -> impl IntoView {
+    let language = use_language();
+    let attempt = Memo::new(move |_| shown.with(|s| s.attempts.len()));
+    move || {
+        (attempt.get() > 0).then(|| {
+            let names = shown.with_untracked(|s| s.nodes.clone());
+            let origin = match (names.first(), names.last()) {
+                (Some(first), Some(last)) if first != last => Some(format!(
+                    "{} ({last}) · {} ({first})",
+                    t::last_rank(language),
+                    t::first_rank(language)
+                )),
+                _ => None,
+            };
+            let known = StoredValue::new(shown.with_untracked(|s| s.job().cloned()));
+            let job = Signal::derive(move || {
+                shown
+                    .with(|s| s.job().cloned())
+                    .or_else(|| known.get_value())
+                    .expect("an attempt has a job")
+            });
+            view! {
+                {origin.map(|text| view! { <p class="soft">{text}</p> })}
+                <JobBody job names/>
+            }
+        })
+    }
+}
+
+/// What it was set up with, field by field, and where it writes.
+#[component]
+fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
+    let language = use_language();
+    let view = shown.get_untracked();
+    let Some(setup) = view.experiment.setup.clone() else {
+        return view! { <p class="empty">{t::no_recipe(language)}</p> }.into_any();
+    };
+    let values = fields::write(&setup.recipe);
+    let rows = fields::ALL.iter().map(|field| {
+        let label = match language {
+            domain::language::Language::En => field.label.0,
+            domain::language::Language::Zh => field.label.1,
+        };
+        view! {
+            <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>"--" {field.flag}</code></td></tr>
+        }
+    }).collect_view();
+    let extra = fields::write_extra(&setup.recipe.extra);
+    let folder = view
+        .attempts
+        .last()
+        .and_then(|(attempt, _)| attempt.run_folder.clone());
+    view! {
+        <dl class="facts">
+            <dt>{t::model(language)}</dt><dd><A href=format!("/models/{}", setup.model_id)>{view.model_name}</A></dd>
+            <dt>{t::dataset(language)}</dt><dd><A href=format!("/datasets/{}", setup.dataset_id)>{view.dataset_name}</A></dd>
+            <dt>{t::nodes(language)}</dt><dd>{view.nodes.join(", ")} " × " {setup.gpus_per_node} " GPU"</dd>
+            <dt>{t::preset(language)}</dt><dd>{setup.preset}</dd>
+            {folder.map(|folder| view! { <dt>{t::run_folder(language)}</dt><dd><code class="wrap">{folder}</code></dd> })}
+            {(!extra.is_empty()).then(|| view! { <dt>{t::extra(language)}</dt><dd><code class="wrap">{extra}</code></dd> })}
+        </dl>
+        <table class="table"><thead><tr><th>{c::name(language)}</th><th>{t::value(language)}</th><th>{t::argument(language)}</th></tr></thead><tbody>{rows}</tbody></table>
+    }
+    .into_any()
+}

@@ -1,0 +1,83 @@
+//! All experiments of the project.
+
+use domain::experiments::ExperimentView;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+
+use super::server_fns::list_experiments;
+use super::spark::Spark;
+use crate::context::use_language;
+use crate::shared::format::{count, significant, span};
+use crate::shared::live::use_live;
+use crate::shared::{Ago, JobBadge, Load};
+use crate::texts::{common as c, experiments as t};
+
+#[component]
+pub fn ExperimentsPage() -> impl IntoView {
+    let (language, live) = (use_language(), use_live());
+    let all = Resource::new(
+        move || {
+            (
+                live.kind("experiment"),
+                live.kind("job"),
+                live.kind("series"),
+            )
+        },
+        |_| list_experiments(),
+    );
+    view! {
+        <Title text=t::experiments(language)/>
+        <div class="page-head">
+            <h1>{t::experiments(language)}</h1>
+            <div class="page-head-actions"><A href="/experiments/new" attr:class="button" attr:data-kind="main">{t::new(language)}</A></div>
+        </div>
+        <Load resource=all let:all>
+            <p class="empty" hidden=move || all.with(|all| !all.is_empty())>{t::none(language)}</p>
+            <ExperimentRows all/>
+        </Load>
+    }
+}
+
+/// One row an experiment: state, how far, loss with its line, time left.
+#[component]
+pub fn ExperimentRows(#[prop(into)] all: Signal<Vec<ExperimentView>>) -> impl IntoView {
+    let language = use_language();
+    view! {
+        <table class="table" hidden=move || all.with(Vec::is_empty)>
+            <thead><tr>
+                <th>{c::name(language)}</th><th>{c::state(language)}</th><th>{t::progress(language)}</th>
+                <th>{t::loss(language)}</th><th></th><th>{t::left(language)}</th><th>{c::created(language)}</th>
+            </tr></thead>
+            <tbody>{move || all.get().into_iter().map(|view| view! { <Row view/> }).collect_view()}</tbody>
+        </table>
+    }
+}
+
+#[component]
+fn Row(view: ExperimentView) -> impl IntoView {
+    let language = use_language();
+    let job = view.job().cloned();
+    let is_running = job.as_ref().is_some_and(|job| !job.state.is_terminal());
+    let progress = view.progress.clone();
+    let done = match (progress.iteration, progress.iterations) {
+        (Some(done), Some(all)) => format!("{} / {}", count(done), count(all)),
+        (Some(done), None) => count(done),
+        _ => String::new(),
+    };
+    let left = progress
+        .seconds_left
+        .filter(|_| is_running)
+        .map(|seconds| span((seconds * 1000.0) as i64, language));
+    view! {
+        <tr>
+            <td><A href=format!("/experiments/{}", view.experiment.id)>{view.experiment.name.clone()}</A></td>
+            <td>{job.map(|job| view! { <JobBadge state=job.state kind=job.kind/> })}</td>
+            <td class="number">{done}</td>
+            <td class="number">{progress.loss.map(|loss| significant(loss, 4))}</td>
+            <td><Spark values=view.spark/></td>
+            <td class="number">{left}</td>
+            <td class="soft"><Ago at=view.experiment.created_at/></td>
+        </tr>
+    }
+}

@@ -1,0 +1,192 @@
+//! A new experiment: fields in the middle, what will happen beside them, checked while one types.
+
+use std::time::Duration;
+
+use domain::datasets::Dataset;
+use domain::experiments::form::Form;
+use domain::finding::Finding;
+use domain::models::{Format, Model};
+use domain::nodes::{Cluster, NodeView};
+use leptos::ev;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::{use_navigate, use_query_map};
+use serde::{Deserialize, Serialize};
+
+use super::outcome::Outcome;
+use super::server_fns::{
+    form_of_experiment, launch_experiment, list_experiments, preview_experiment,
+};
+use super::setup_fields::{Source, TypedFields};
+use crate::browser;
+use crate::context::use_language;
+use crate::datasets::server_fns::list_datasets;
+use crate::error::AppError;
+use crate::models::server_fns::list_models;
+use crate::nodes::server_fns::list_nodes;
+use crate::shared::Load;
+use crate::texts::{common as c, experiments as t};
+
+/// Typing is checked when it has paused this long.
+const PAUSE: Duration = Duration::from_millis(350);
+
+/// What there is to choose from, and what the form begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choices {
+    pub clusters: Vec<(Cluster, Vec<NodeView>)>,
+    /// In Hugging Face form, newest first.
+    pub models: Vec<Model>,
+    pub datasets: Vec<Dataset>,
+    pub form: Form,
+}
+
+async fn choices(from: Option<String>) -> Result<Choices, AppError> {
+    let clusters = list_nodes().await?;
+    let all = list_models().await?;
+    // What was exported is served, not trained on; what was converted comes through its source.
+    let models: Vec<Model> = all
+        .into_iter()
+        .filter(|model| model.format == Format::Hf)
+        .collect();
+    let datasets = list_datasets().await?;
+    let form = match from {
+        Some(id) => form_of_experiment(id).await?,
+        None => {
+            let cluster = clusters
+                .iter()
+                .find(|(_, nodes)| !nodes.is_empty())
+                .map(|(cluster, _)| cluster);
+            let is_rehearsal = cluster.is_some_and(|cluster| cluster.is_rehearsal);
+            let registered = models
+                .iter()
+                .find(|model| model.origin == domain::models::Origin::Registered);
+            Form {
+                name: format!("run-{}", list_experiments().await?.len() + 1),
+                cluster_id: cluster
+                    .map(|cluster| cluster.id.to_string())
+                    .unwrap_or_default(),
+                model_id: registered
+                    .or(models.first())
+                    .map(|model| model.id.to_string())
+                    .unwrap_or_default(),
+                dataset_id: datasets
+                    .first()
+                    .map(|dataset| dataset.id.to_string())
+                    .unwrap_or_default(),
+                ..Form::of_preset(if is_rehearsal {
+                    "rehearsal"
+                } else {
+                    "runbook-lora"
+                })
+            }
+        }
+    };
+    Ok(Choices {
+        clusters,
+        models,
+        datasets,
+        form,
+    })
+}
+
+#[component]
+pub fn NewExperimentPage() -> impl IntoView {
+    let language = use_language();
+    let query = use_query_map();
+    let choices = Resource::new(move || query.with(|q| q.get("from")), choices);
+    view! {
+        <Title text=t::new(language)/>
+        <div class="page-head">
+            <span class="crumb"><A href="/experiments">{t::experiments(language)}</A></span>
+            <h1>{t::new(language)}</h1>
+        </div>
+        <Load resource=choices let:choices>
+            <Setup choices/>
+        </Load>
+    }
+}
+
+#[component]
+fn Setup(choices: Signal<Choices>) -> impl IntoView {
+    let language = use_language();
+    let form = RwSignal::new(choices.with_untracked(|all| all.form.clone()));
+    // What was typed until the last pause.
+    let settled = RwSignal::new(form.get_untracked());
+    Effect::new(move |before: Option<Form>| {
+        let now = form.get();
+        if before.is_some_and(|before| before != now) {
+            let waiting = set_timeout_with_handle(
+                move || {
+                    settled.try_set(form.get_untracked());
+                },
+                PAUSE,
+            );
+            on_cleanup(move || {
+                if let Ok(waiting) = waiting {
+                    waiting.clear();
+                }
+            });
+        }
+        now
+    });
+    let preview = Resource::new(move || settled.get(), preview_experiment);
+    let key = StoredValue::new(String::new());
+    let launch = Action::new(move |(): &()| {
+        if key.with_value(String::is_empty) {
+            key.set_value(browser::new_key());
+        }
+        launch_experiment(form.get_untracked(), key.get_value())
+    });
+    let go = use_navigate();
+    Effect::new(move |_| match launch.value().get() {
+        Some(Ok(id)) => go(&format!("/experiments/{id}"), Default::default()),
+        // What was refused started nothing: the next press is another intent.
+        Some(Err(_)) => key.set_value(String::new()),
+        None => {}
+    });
+    let refused = Memo::new(move |_| launch.value().get().and_then(Result::err));
+    let findings = Memo::new(move |_| -> Vec<Finding> {
+        match preview.get() {
+            Some(Ok(preview)) => preview.findings,
+            _ => refused.with(|error| {
+                error
+                    .as_ref()
+                    .map(|error| error.findings().to_vec())
+                    .unwrap_or_default()
+            }),
+        }
+    });
+    let on_key = move |event: ev::KeyboardEvent| {
+        if event.ctrl_key() && event.key() == "Enter" {
+            event.prevent_default();
+            launch.dispatch(());
+        }
+    };
+    view! {
+        <form class="setup" on:keydown=on_key on:submit=move |event| { event.prevent_default(); launch.dispatch(()); }>
+            <nav class="setup-steps" aria-label=t::parts(language)>
+                <a href="#source">{t::model_data(language)}</a>
+                <a href="#tuning">{t::method(language)}</a>
+                <a href="#batches">{t::batches(language)}</a>
+                <a href="#saving">{t::saving(language)}</a>
+                <a href="#parallel">{t::parallel(language)}</a>
+                <a href="#extra">{t::extra(language)}</a>
+            </nav>
+            <div class="setup-fields">
+                <Source choices form findings/>
+                <TypedFields form findings/>
+            </div>
+            <aside class="setup-result" aria-label=t::what_happens(language)>
+                <h2>{t::what_happens(language)}</h2>
+                {move || refused.get().filter(|error| error.findings().is_empty()).map(|error| view! {
+                    <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p>
+                })}
+                <Load resource=preview let:preview>
+                    <Outcome preview pending=launch.pending()/>
+                </Load>
+                <p class="soft">{t::keys_help(language)} " · " <A href="/experiments">{c::cancel(language)}</A></p>
+            </aside>
+        </form>
+    }
+}

@@ -1,0 +1,10 @@
+//! Charts.
+
+mod chart;
+pub mod drawing;
+mod names;
+mod panel;
+pub mod server_fns;
+mod table_twin;
+
+pub use panel::ChartsPanel;

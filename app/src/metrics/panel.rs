@@ -1,0 +1,246 @@
+//! The charts of an experiment: one cursor, one zoom, one smoothing for all; one request for all that are in sight.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::metrics::{DrawRequest, Drawn, Summary};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::chart::Chart;
+use super::names;
+use super::server_fns::{draw_series, list_series};
+use crate::browser;
+use crate::context::use_language;
+use crate::error::AppError;
+use crate::shared::Load;
+use crate::shared::live::use_live;
+use crate::texts::metrics as t;
+
+/// Few points for the first paint: they travel twice, as picture and as data.
+const FIRST_WIDTH_PX: u32 = 60;
+
+/// What all charts of a panel share.
+#[derive(Clone, Copy)]
+pub struct Shared {
+    pub experiment: StoredValue<String>,
+    /// Newest answer for each series.
+    pub drawn: RwSignal<HashMap<String, Drawn>>,
+    /// Series in sight.
+    pub seen: RwSignal<BTreeSet<String>>,
+    /// Steps shown; none: all.
+    pub range: RwSignal<Option<(f64, f64)>>,
+    pub cursor: RwSignal<Option<f64>>,
+    pub smoothing: RwSignal<f64>,
+    pub is_log: RwSignal<bool>,
+    pub attempt: RwSignal<Option<u32>>,
+}
+
+#[component]
+pub fn ChartsPanel(experiment: String) -> impl IntoView {
+    let live = use_live();
+    let shared = Shared {
+        experiment: StoredValue::new(experiment.clone()),
+        drawn: RwSignal::new(HashMap::new()),
+        seen: RwSignal::new(BTreeSet::new()),
+        range: RwSignal::new(None),
+        cursor: RwSignal::new(None),
+        smoothing: RwSignal::new(0.6),
+        is_log: RwSignal::new(false),
+        attempt: RwSignal::new(None),
+    };
+    let id = experiment.clone();
+    // The list changes when a series appears, not with every point: that is `series` of one subject, read through a memo.
+    let beat = {
+        let id = id.clone();
+        move || live.subject("series", &id)
+    };
+    let series = Resource::new(
+        {
+            let (id, beat) = (id.clone(), beat.clone());
+            move || (id.clone(), beat())
+        },
+        |(id, _)| list_series(id),
+    );
+    let first = Resource::new(move || id.clone(), |id| first_paint(id));
+    keep_fresh(shared, beat);
+    view! {
+        <Load resource=first let:first>
+            {
+                let first = StoredValue::new(first.get_untracked());
+                view! {
+                    <Load resource=series let:series>
+                        <Controls shared series/>
+                        <Grid shared series first/>
+                    </Load>
+                }
+            }
+        </Load>
+    }
+}
+
+/// The charts that open first, coarse.
+async fn first_paint(experiment: String) -> Result<Vec<Drawn>, AppError> {
+    let names: BTreeSet<String> = list_series(experiment.clone())
+        .await?
+        .into_iter()
+        .map(|summary| summary.name)
+        .filter(|name| names::is_first(name))
+        .collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    draw_series(
+        experiment,
+        DrawRequest {
+            names: names.into_iter().collect(),
+            attempt: None,
+            from_step: None,
+            to_step: None,
+            width_px: FIRST_WIDTH_PX,
+            smoothing: 0.6,
+        },
+    )
+    .await
+}
+
+/// Asks again whenever points came or the view changed: one request at a time, the next one as soon as it is answered.
+fn keep_fresh(shared: Shared, beat: impl Fn() -> u64 + Send + Sync + 'static) {
+    let is_busy = StoredValue::new(false);
+    let is_stale = StoredValue::new(false);
+    let asked = Memo::new(move |_| {
+        let range = shared.range.get();
+        DrawRequest {
+            names: shared.seen.with(|seen| seen.iter().cloned().collect()),
+            attempt: shared.attempt.get(),
+            from_step: range.map(|(from, _)| from.floor() as i64),
+            to_step: range.map(|(_, to)| to.ceil() as i64),
+            width_px: browser::device_width(),
+            smoothing: shared.smoothing.get(),
+        }
+    });
+    Effect::new(move |_| {
+        beat();
+        asked.track();
+        fetch(shared, asked, is_busy, is_stale);
+    });
+}
+
+fn fetch(
+    shared: Shared,
+    asked: Memo<DrawRequest>,
+    is_busy: StoredValue<bool>,
+    is_stale: StoredValue<bool>,
+) {
+    if is_busy.get_value() {
+        is_stale.set_value(true);
+        return;
+    }
+    let request = asked.get_untracked();
+    if request.names.is_empty() {
+        return;
+    }
+    is_busy.set_value(true);
+    spawn_local(async move {
+        let answer = draw_series(shared.experiment.get_value(), request).await;
+        if is_busy.try_set_value(false).is_some() {
+            return; // the page is gone
+        }
+        if let Ok(all) = answer {
+            shared
+                .drawn
+                .update(|drawn| drawn.extend(all.into_iter().map(|one| (one.name.clone(), one))));
+        }
+        if is_stale.try_update_value(std::mem::take).unwrap_or(false) {
+            fetch(shared, asked, is_busy, is_stale);
+        }
+    });
+}
+
+#[component]
+fn Controls(shared: Shared, series: Signal<Vec<Summary>>) -> impl IntoView {
+    let language = use_language();
+    let attempts = Memo::new(move |_| {
+        series.with(|all| all.iter().map(|s| s.attempt).collect::<BTreeSet<_>>())
+    });
+    view! {
+        <div class="chart-tools">
+            <label class="chart-tool">
+                {t::smoothing(language)}
+                <input type="range" min="0" max="0.99" step="0.01" prop:value=move || shared.smoothing.get().to_string() value="0.6"
+                    on:input:target=move |ev| if let Ok(value) = ev.target().value().parse() { shared.smoothing.set(value) }/>
+                <output>{move || format!("{:.2}", shared.smoothing.get())}</output>
+            </label>
+            <label class="chart-tool">
+                <input type="checkbox" prop:checked=move || shared.is_log.get() on:change:target=move |ev| shared.is_log.set(ev.target().checked())/>
+                {t::log_scale(language)}
+            </label>
+            {move || (attempts.with(BTreeSet::len) > 1).then(|| view! {
+                <label class="chart-tool">
+                    {t::attempt(language)}
+                    <select on:change:target=move |ev| shared.attempt.set(ev.target().value().parse().ok())>
+                        <option value="">{t::newest(language)}</option>
+                        {attempts.get().into_iter().map(|n| view! { <option value=n>{n}</option> }).collect_view()}
+                    </select>
+                </label>
+            })}
+            <button class="button" data-size="small" type="button" hidden=move || shared.range.get().is_none() on:click=move |_| shared.range.set(None)>
+                {t::reset_zoom(language)}
+            </button>
+            <span class="chart-keys">{t::keys(language)}</span>
+        </div>
+    }
+}
+
+#[component]
+fn Grid(
+    shared: Shared,
+    series: Signal<Vec<Summary>>,
+    first: StoredValue<Vec<Drawn>>,
+) -> impl IntoView {
+    let language = use_language();
+    // Only the names: the charts stay in place while their last values move.
+    let listed = Memo::new(move |_| {
+        let mut all: Vec<String> = series
+            .with(|all| all.iter().map(|s| s.name.clone()).collect::<BTreeSet<_>>())
+            .into_iter()
+            .collect();
+        all.sort_by_key(|name| (names::rank(name), name.clone()));
+        all
+    });
+    let is_empty = Memo::new(move |_| listed.with(Vec::is_empty));
+    let open = Memo::new(move |_| {
+        listed.with(|all| {
+            all.iter()
+                .filter(|n| names::is_first(n))
+                .cloned()
+                .collect::<Vec<_>>()
+        })
+    });
+    let rest = Memo::new(move |_| {
+        listed.with(|all| {
+            all.iter()
+                .filter(|n| !names::is_first(n))
+                .cloned()
+                .collect::<Vec<_>>()
+        })
+    });
+    let has_rest = Memo::new(move |_| !rest.with(Vec::is_empty));
+    let chart = move |name: String| {
+        let drawn = first.with_value(|all| all.iter().find(|d| d.name == name).cloned());
+        view! { <Chart name shared series first=drawn/> }
+    };
+    view! {
+        <p class="empty" hidden=move || !is_empty.get()>{t::no_points(language)}</p>
+        <div class="charts">
+            <For each=move || open.get() key=|name| name.clone() children=chart/>
+        </div>
+        <Show when=move || has_rest.get()>
+            <details class="section">
+                <summary>{t::more_series(language)} " (" {move || rest.with(Vec::len)} ")"</summary>
+                <div class="charts">
+                    <For each=move || rest.get() key=|name| name.clone() children=chart/>
+                </div>
+            </details>
+        </Show>
+    }
+}
