@@ -5,13 +5,16 @@
 
 pub mod background;
 pub mod changes;
+pub mod chat;
 pub mod checkpoints;
 pub mod clock;
 pub mod datasets;
+pub mod deployments;
 pub mod error;
 pub mod executors;
 pub mod experiments;
 pub mod hosts;
+mod inference;
 pub mod jobs;
 pub mod metrics;
 pub mod models;
@@ -35,6 +38,19 @@ pub struct Settings {
     pub data_folder: PathBuf,
     /// Description of a rehearsal cluster that the first project adopts.
     pub rehearsal: Option<PathBuf>,
+    /// A reply to which nobody listens for this long is dropped.
+    pub unheard: std::time::Duration,
+}
+
+impl Settings {
+    /// Settings for a data folder, everything else as usual.
+    pub fn new(data_folder: PathBuf) -> Settings {
+        Settings {
+            data_folder,
+            rehearsal: None,
+            unheard: std::time::Duration::from_secs(30),
+        }
+    }
 }
 
 /// The one handle that every verb takes first. Cheap to clone.
@@ -51,6 +67,8 @@ struct Inner {
     changes: changes::Changes,
     hosts: hosts::Hosts,
     followers: background::log_follower::Sessions,
+    replies: chat::Replies,
+    stages: deployments::Stages,
     wake: tokio::sync::Notify,
     stopping: CancellationToken,
 }
@@ -68,6 +86,8 @@ impl Backend {
                 changes: changes::Changes::new(),
                 hosts: hosts::Hosts::default(),
                 followers: background::log_follower::Sessions::default(),
+                replies: chat::Replies::default(),
+                stages: deployments::Stages::default(),
                 wake: tokio::sync::Notify::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -103,6 +123,16 @@ impl Backend {
     /// The sessions by which runs are followed.
     pub(crate) fn followers(&self) -> &background::log_follower::Sessions {
         &self.inner.followers
+    }
+
+    /// The replies that are being written.
+    pub(crate) fn replies(&self) -> &chat::Replies {
+        &self.inner.replies
+    }
+
+    /// How far starting engines have come.
+    pub(crate) fn stages(&self) -> &deployments::Stages {
+        &self.inner.stages
     }
 
     /// Wakes the background loops: something is to be done now rather than at the next tick.

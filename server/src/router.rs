@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::guard::{Gate, guard};
-use crate::routes::{assets, console, events, sessions};
+use crate::routes::{assets, console, events, openai, sessions};
 
 /// What handlers can ask for.
 #[derive(Clone, FromRef)]
@@ -44,6 +44,10 @@ pub fn router(state: AppState, gate: Gate) -> Router {
         .nest("/console/v1", console::routes())
         .route("/health", get(async || "ok\n"))
         .route("/events", get(events::changes))
+        .route("/events/turns/{id}", get(events::turn))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/chat/completions", post(openai::chat_completions))
+        .route("/v1/completions", post(openai::completions))
         .fallback(get(page))
         .layer(from_fn_with_state(gate, guard))
         .layer(compress)

@@ -27,11 +27,17 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
     let backend = Backend::new(
         store,
         Settings {
-            data_folder: settings.data.clone(),
             rehearsal: settings.rehearsal.clone(),
+            ..Settings::new(settings.data.clone())
         },
     )
     .context("start the backend")?;
+    let cut = backend::chat::begin_anew(&backend)
+        .await
+        .context("cut off replies of an earlier process")?;
+    if cut > 0 {
+        tracing::info!(replies = cut, "Replies of an earlier process were cut off");
+    }
     let setup = backend::people::setup_link(&backend)
         .await
         .context("make the setup link")?;

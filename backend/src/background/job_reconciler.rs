@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
-use domain::jobs::{State, Success};
+use domain::jobs::{State, Success, cause, wrapper};
 use futures::StreamExt;
 use futures::future::join_all;
 
 use crate::executors::{Executor, Handle, Submitted};
+use crate::hosts::read_file;
 use crate::store::{JobRow, ProcessRow};
 use crate::{Backend, Result, clock, nodes};
 
@@ -45,12 +46,44 @@ pub async fn reconcile(backend: &Backend, mut job: JobRow) -> Result<()> {
         }
     }
     looks = look(backend, &job).await?;
-    let (next, actions) = transition(&job.state, job.wanted, &job.spec.success, &looks);
+    let (mut next, actions) = transition(&job.state, job.wanted, &job.spec.success, &looks);
+    explain(backend, &job, &looks, &mut next).await?;
     if next != job.state && !move_on(backend, &mut job, next).await? {
         return Ok(());
     }
     // What came of it is seen at the next activation: waking ourselves would spin against a node that keeps refusing.
     act(backend, &job, &actions).await
+}
+
+/// How much of a log's end is searched for the cause of a failure.
+const LOG_BYTES: u64 = 256 << 10;
+
+/// An exit code alone helps nobody: adds the line of a log that names the cause. Every rank's log is searched, since the rank that
+/// ended first may only have been told so by the one that failed.
+async fn explain(backend: &Backend, job: &JobRow, looks: &[Look], next: &mut State) -> Result<()> {
+    let because = match next {
+        State::Stopping {
+            because: Some(because),
+        } if job.state.name() != "stopping" => because,
+        _ => return Ok(()),
+    };
+    for (rank, _) in looks.iter().enumerate() {
+        let process = &job.spec.processes[rank];
+        let node = nodes::stored(backend, &process.node_id).await?;
+        let folder = wrapper::folder(&node.work_folder, job.id.as_str(), process.rank);
+        let path = nodes::reachable_path(&node, &format!("{folder}/log"))?;
+        let host = nodes::host(backend, &node).await?;
+        // A node that is away cannot explain anything; the exit code stands.
+        let Ok(Some(slice)) = read_file(&*host, &path, None, LOG_BYTES).await else {
+            continue;
+        };
+        if let Some(said) = cause::find(&String::from_utf8_lossy(&slice.bytes)) {
+            because.en = format!("{} {said}", because.en);
+            because.zh = format!("{}{said}", because.zh);
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Stores the new state. False: somebody was faster; the next activation sees what they did.

@@ -1,6 +1,7 @@
 //! Loops that keep the database and the nodes in step. Each activation takes no input and may run twice with the same result.
 
 pub mod checkpoint_scanner;
+pub mod deployment_reconciler;
 pub mod driver;
 pub mod gather_reconciler;
 pub mod job_reconciler;
@@ -45,6 +46,11 @@ pub fn start(backend: &Backend) -> Background {
         "gather reconciler",
         Duration::from_secs(2),
         gather_reconciler::activate,
+    );
+    driver.every(
+        "deployment reconciler",
+        Duration::from_secs(1),
+        deployment_reconciler::activate,
     );
     driver.every(
         "node prober",

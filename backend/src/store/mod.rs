@@ -4,7 +4,9 @@
 //! PostgreSQL: `$1` placeholders, `on conflict`, columns only i64, f64, text and bytes.
 
 mod changes;
+mod chat;
 mod checkpoints;
+mod deployments;
 mod experiments;
 mod jobs;
 mod metrics;

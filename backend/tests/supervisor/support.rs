@@ -160,11 +160,7 @@ impl Console {
         let store = Store::open(&folder.join("trainyard.sqlite"))
             .await
             .expect("a store");
-        let settings = Settings {
-            data_folder: folder.to_owned(),
-            rehearsal: None,
-        };
-        let backend = Backend::new(store, settings).expect("a backend");
+        let backend = Backend::new(store, Settings::new(folder.to_owned())).expect("a backend");
         if let Some(link) = people::setup_link(&backend).await.expect("asked") {
             people::create_first_admin(&backend, &link, "ada", "a long password")
                 .await

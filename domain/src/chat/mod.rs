@@ -1,5 +1,8 @@
 //! Conversations: a tree of turns, and the request and reply of an OpenAI-compatible engine.
 
+pub mod reply;
+pub mod request;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConversationId, DeploymentId, ProjectId, TurnId};
@@ -33,6 +36,8 @@ pub enum TurnState {
     Complete,
     Streaming,
     /// Ended without a finish reason: stopped, dropped, or the engine died.
+    ///
+    /// `why` is `stopped`, `unheard` (nobody listened for long), `engine`, `length` or `restarted` (the console was).
     CutOff {
         why: String,
     },
@@ -47,6 +52,9 @@ pub struct Usage {
     pub completion_tokens: Option<u64>,
     /// From sending the request to the first token.
     pub first_token_millis: Option<i64>,
+    /// From sending the request to the end of the thinking.
+    #[serde(default)]
+    pub reasoning_millis: Option<i64>,
     pub total_millis: Option<i64>,
     pub finish_reason: Option<String>,
 }

@@ -1,5 +1,8 @@
 //! Deployments: an engine serving a model, reached through its node.
 
+pub mod command;
+pub mod stage;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeploymentId, JobId, ModelId, NodeId, ProjectId};

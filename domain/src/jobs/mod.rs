@@ -1,5 +1,6 @@
 //! Jobs: one supervised piece of remote work, and its whole life.
 
+pub mod cause;
 pub mod observation;
 pub mod transfer;
 pub mod transition;

@@ -1,15 +1,19 @@
-//! Server-sent events at `/events`: what changed.
+//! Server-sent events: what changed (`/events`), and a reply as it is written (`/events/turns/{id}`).
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, Query, State};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use axum::{Extension, http::HeaderMap};
 use backend::{Actor, Backend};
+use domain::ids::TurnId;
 use futures::{Stream, StreamExt};
+use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
+
+use crate::http_error::HttpError;
 
 /// Proxies and browsers give up on silent connections; a comment line keeps this one.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -73,4 +77,28 @@ where
     let (sender, receiver) = tokio::sync::mpsc::channel(64);
     tokio::spawn(body(Sender(sender)));
     tokio_stream::wrappers::ReceiverStream::new(receiver).map(Ok)
+}
+
+#[derive(Deserialize)]
+pub struct Offset {
+    /// Events to skip: a browser that comes back names how many it has.
+    #[serde(default)]
+    from: usize,
+}
+
+/// A reply from an offset until its end: each message is one `domain::chat::reply::ReplyEvent` as JSON, the last one is `end`.
+pub async fn turn(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    Path(turn): Path<TurnId>,
+    Query(offset): Query<Offset>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, HttpError> {
+    let stopping = backend.stopping();
+    let events = backend::chat::subscribe(&backend, &actor, &turn, offset.from).await?;
+    let told = events
+        .map(|event| serde_json::to_string(&event).unwrap_or_default())
+        .chain(futures::stream::once(async { "end".to_owned() }))
+        .take_until(stopping.cancelled_owned())
+        .map(|text| Ok(Event::default().data(text)));
+    Ok(Sse::new(told).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }

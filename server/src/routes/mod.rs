@@ -3,4 +3,5 @@
 pub mod assets;
 pub mod console;
 pub mod events;
+pub mod openai;
 pub mod sessions;

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod datasets;
+mod deployments;
 mod experiments;
 mod jobs;
 mod keys;
@@ -41,6 +42,12 @@ pub fn routes() -> Router<AppState> {
         .route("/experiments/{id}/checkpoints", get(checkpoints::list))
         .route("/checkpoints/{id}/gather", post(checkpoints::gather))
         .route("/checkpoints/{id}/export", post(checkpoints::export))
+        .route(
+            "/deployments",
+            get(deployments::list).post(deployments::create),
+        )
+        .route("/deployments/{id}", get(deployments::get))
+        .route("/deployments/{id}/stop", post(deployments::stop))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::get))
         .route("/jobs/{id}/log", get(jobs::log))

@@ -1,0 +1,72 @@
+//! Asks engines that are starting whether they answer yet, and says that they are ready.
+
+use domain::deployments::Deployment;
+use domain::jobs::State;
+
+use crate::hosts::read_file;
+use crate::{Backend, Result, clock, inference, nodes};
+
+/// Enough of a log to see its newest stage.
+const LOG_BYTES: u64 = 256 << 10;
+
+pub async fn activate(backend: Backend) -> Result<()> {
+    for deployment in backend.store().deployments_in_state("running").await? {
+        if let Err(error) = look(&backend, &deployment).await {
+            tracing::debug!(deployment.id = %deployment.id, error = &error as &dyn std::error::Error, "An engine could not be looked at");
+        }
+    }
+    Ok(())
+}
+
+async fn look(backend: &Backend, deployment: &Deployment) -> Result<()> {
+    let node = nodes::stored(backend, &deployment.node_id).await?;
+    let host = nodes::host(backend, &node).await?;
+    let announce = async |state: &str| {
+        let detail = serde_json::json!({"state": state});
+        for (kind, subject) in [
+            ("deployment", deployment.id.as_str()),
+            ("job", deployment.job_id.as_str()),
+        ] {
+            backend
+                .announce(&deployment.project_id, kind, subject, detail.clone())
+                .await?;
+        }
+        Ok::<(), crate::Error>(())
+    };
+    if inference::is_ready(&*host, deployment.port, &deployment.served_name).await {
+        let Some(job) = backend.store().job(&deployment.job_id).await? else {
+            return Ok(());
+        };
+        // Somebody may have stopped it since it was listed: compare-and-set decides.
+        if job.state == State::Running
+            && backend
+                .store()
+                .move_job(&job, &State::Ready, "the engine answers", clock::now())
+                .await?
+        {
+            tracing::info!(deployment.id = %deployment.id, "An engine is ready");
+            announce("ready").await?;
+        }
+        return Ok(());
+    }
+    let log = format!(
+        "{}/log",
+        domain::jobs::wrapper::folder(&node.work_folder, deployment.job_id.as_str(), 0)
+    );
+    let slice = read_file(
+        &*host,
+        &nodes::reachable_path(&node, &log)?,
+        None,
+        LOG_BYTES,
+    )
+    .await
+    .map_err(|error| nodes::unreachable(&node, &error))?;
+    if let Some(slice) = slice
+        && backend
+            .stages()
+            .note(&deployment.id, &String::from_utf8_lossy(&slice.bytes))
+    {
+        announce("running").await?;
+    }
+    Ok(())
+}
