@@ -6,15 +6,17 @@ use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::hooks::use_location;
 use leptos_router::{SsrMode, path};
 
+use crate::chat::ChatPage;
 use crate::context::{Theme, Viewer, use_viewer};
 use crate::datasets::{DatasetPage, DatasetsPage, RegisterDatasetPage};
+use crate::deployments::{DeploymentPage, DeploymentsPage, NewDeploymentPage};
 use crate::experiments::{ExperimentPage, ExperimentsPage, NewExperimentPage};
 use crate::home::HomePage;
 use crate::jobs::{ActivityMenu, JobPage, JobsPage};
 use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
 use crate::nodes::{AddNodePage, NodePage, NodesPage};
 use crate::people::{LoginPage, SettingsPage, SetupPage};
-use crate::texts::{common as t, experiments, jobs, people};
+use crate::texts::{common as t, experiments, people};
 use domain::language::Language;
 
 /// Everything inside `<body>`.
@@ -50,6 +52,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/experiments") view=ExperimentsPage ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/new") view=NewExperimentPage ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/:id") view=ExperimentPage ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments") view=DeploymentsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments/new") view=NewDeploymentPage ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments/:id") view=DeploymentPage ssr=SsrMode::Async/>
+                    <Route path=path!("/chat") view=ChatPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
                 </Routes>
@@ -58,14 +64,15 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The noun pages, in the order of the path from a bare machine to a chat.
-fn rooms(language: Language) -> [(&'static str, &'static str); 5] {
+/// The noun pages; what is looked at most comes first. Jobs are reached through the activity menu.
+fn rooms(language: Language) -> [(&'static str, &'static str); 6] {
     [
         ("/experiments", experiments::experiments(language)),
-        ("/nodes", t::nodes(language)),
-        ("/models", t::models(language)),
         ("/datasets", t::datasets(language)),
-        ("/jobs", jobs::jobs(language)),
+        ("/models", t::models(language)),
+        ("/deployments", t::deployments(language)),
+        ("/chat", t::chat(language)),
+        ("/nodes", t::nodes(language)),
     ]
 }
 

@@ -12,9 +12,11 @@
 compile_error!("`ssr` and `hydrate` are two builds: check them with two commands");
 
 mod browser;
+mod chat;
 mod checkpoints;
 pub mod context;
 mod datasets;
+mod deployments;
 pub mod error;
 mod experiments;
 mod home;

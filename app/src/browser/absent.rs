@@ -52,3 +52,14 @@ pub fn device_width() -> u32 {
 }
 
 pub fn track_looks() {}
+
+/// An open stream; closed when dropped.
+pub struct Subscription;
+
+pub fn subscribe(
+    _address: String,
+    _heard: impl FnMut(String) + 'static,
+    _lost: impl FnMut() + 'static,
+) -> Option<Subscription> {
+    None
+}

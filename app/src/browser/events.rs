@@ -122,3 +122,42 @@ fn lead(tell: impl Fn(String) + 'static) {
     on_open.forget();
     // Kept alive by its own callbacks; closing the page closes it.
 }
+/// An open stream; closed when dropped.
+pub struct Subscription {
+    source: EventSource,
+    _callbacks: (Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut()>),
+}
+
+/// Opens a stream of its own, for a reply that is being written. `lost` is told when it ends, however it ends; the stream is then
+/// closed, since reconnecting is the caller's affair: only it knows the offset.
+pub fn subscribe(
+    address: String,
+    mut heard: impl FnMut(String) + 'static,
+    mut lost: impl FnMut() + 'static,
+) -> Option<Subscription> {
+    let source = EventSource::new(&address).ok()?;
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        if let Some(text) = event.data().as_string() {
+            heard(text);
+        }
+    });
+    let closing = source.clone();
+    let on_error = Closure::<dyn FnMut()>::new(move || {
+        closing.close();
+        lost();
+    });
+    source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+    Some(Subscription {
+        source,
+        _callbacks: (on_message, on_error),
+    })
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.source.set_onmessage(None);
+        self.source.set_onerror(None);
+        self.source.close();
+    }
+}

@@ -11,9 +11,11 @@ mod events;
 #[cfg(feature = "hydrate")]
 pub use chart::{device_width, measure, paint, track_looks};
 #[cfg(feature = "hydrate")]
-pub use document::{copy, is_at_end, new_key, now, scroll_to_end, viewer, when_seen};
+pub use document::{
+    copy, is_at_end, new_key, now, remember, remembered, scroll_to_end, viewer, when_seen,
+};
 #[cfg(feature = "hydrate")]
-pub use events::listen;
+pub use events::{Subscription, listen, subscribe};
 
 #[cfg(not(feature = "hydrate"))]
 mod absent;

@@ -1,6 +1,8 @@
 //! The start page: what needs you, what runs, what is free; above them, until it was walked, the path to a first model.
 
+use domain::experiments::ExperimentView;
 use domain::jobs::{JobView, State};
+use domain::models::Format;
 use domain::nodes::NodeView;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -8,6 +10,8 @@ use leptos_router::components::{A, Redirect};
 
 use crate::context::{use_language, use_viewer};
 use crate::datasets::server_fns::list_datasets;
+use crate::experiments::ExperimentRows;
+use crate::experiments::server_fns::list_experiments;
 use crate::jobs::server_fns::list_jobs;
 use crate::models::server_fns::list_models;
 use crate::nodes::GpuStrip;
@@ -30,6 +34,7 @@ pub fn HomePage() -> impl IntoView {
         <Title text=""/>
         <h1 class="sr-only">{c::home(viewer.language)}</h1>
         <Path/>
+        <Running/>
         <Jobs/>
         <Gpus/>
     }
@@ -41,14 +46,30 @@ pub fn HomePage() -> impl IntoView {
 fn Path() -> impl IntoView {
     let (language, live) = (use_language(), use_live());
     let done = Resource::new(
-        move || (live.kind("node"), live.kind("model"), live.kind("dataset")),
+        move || {
+            (
+                live.kind("node"),
+                live.kind("model"),
+                live.kind("dataset"),
+                live.kind("experiment"),
+            )
+        },
         |_| async move {
             let nodes = list_nodes()
                 .await?
                 .iter()
                 .any(|(_, nodes)| !nodes.is_empty());
-            let models = !list_models().await?.is_empty();
-            Ok([nodes, models, !list_datasets().await?.is_empty()])
+            let models = list_models().await?;
+            let is_converted = models.iter().any(|model| model.format == Format::Mcore);
+            let has_datasets = !list_datasets().await?.is_empty();
+            let has_experiments = !list_experiments().await?.is_empty();
+            Ok([
+                nodes,
+                !models.is_empty(),
+                is_converted,
+                has_datasets,
+                has_experiments,
+            ])
         },
     );
     let steps = [
@@ -63,9 +84,19 @@ fn Path() -> impl IntoView {
             t::step_model_why(language),
         ),
         (
+            "/models",
+            t::step_convert(language),
+            t::step_convert_why(language),
+        ),
+        (
             "/datasets/register",
             t::step_dataset(language),
             t::step_dataset_why(language),
+        ),
+        (
+            "/experiments/new",
+            t::step_experiment(language),
+            t::step_experiment_why(language),
         ),
     ];
     view! {
@@ -85,6 +116,29 @@ fn Path() -> impl IntoView {
                             }).collect_view()}
                         </ol>
                     </section>
+                })
+            }}
+        </Load>
+    }
+}
+
+/// Experiments that are training: loss, progress, time left.
+#[component]
+fn Running() -> impl IntoView {
+    let (language, live) = (use_language(), use_live());
+    let all = Resource::new(
+        move || (live.kind("job"), live.kind("series")),
+        |_| list_experiments(),
+    );
+    view! {
+        <Load resource=all let:all>
+            {move || {
+                let running: Vec<ExperimentView> = all.with(|all| {
+                    let is_running = |view: &&ExperimentView| view.job().is_some_and(|job| !job.state.is_terminal());
+                    all.iter().filter(is_running).cloned().collect()
+                });
+                (!running.is_empty()).then(|| view! {
+                    <section class="section-body"><h2>{t::training(language)}</h2><ExperimentRows all=running/></section>
                 })
             }}
         </Load>

@@ -7,6 +7,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
 use super::convert_form::ConvertForm;
+use super::copies::Copies;
 use super::server_fns::{ModelShown, get_model};
 use super::{PrecisionVerdict, format_name};
 use crate::context::use_language;
@@ -34,6 +35,7 @@ pub fn ModelPage() -> impl IntoView {
             <Precision shown/>
             <MakingJob shown/>
             <NextStep shown/>
+            <Copies model=shown.with_untracked(|s| s.model.clone())/>
         </Load>
     }
 }
@@ -41,13 +43,17 @@ pub fn ModelPage() -> impl IntoView {
 #[component]
 fn ModelHead(shown: Signal<ModelShown>) -> impl IntoView {
     let language = use_language();
-    let (name, format) = shown.with_untracked(|s| (s.model.name.clone(), s.model.format));
+    let (name, format, id) =
+        shown.with_untracked(|s| (s.model.name.clone(), s.model.format, s.model.id.to_string()));
     view! {
         <Title text=name.clone()/>
         <div class="page-head">
             <span class="crumb"><A href="/models">{c::models(language)}</A></span>
             <h1>{name}</h1>
             <span class="mark">{format_name(format)}</span>
+            <div class="page-head-actions">
+                {(format == Format::Hf).then(|| view! { <A href=format!("/deployments/new?model={id}") attr:class="button">{t::deploy(language)}</A> })}
+            </div>
         </div>
     }
 }

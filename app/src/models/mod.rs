@@ -1,6 +1,7 @@
 //! Models: folders with weights, where they came from, and turning them into what training needs.
 
 mod convert_form;
+mod copies;
 mod detail_page;
 mod list_page;
 mod precision;

@@ -70,3 +70,14 @@ pub async fn convert_model(
             .to_string(),
     )
 }
+
+/// The job that copies a model to another node of its cluster.
+#[server(prefix = "/fn", endpoint = "models/copy", input = Json)]
+pub async fn copy_model(id: String, to: String) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(
+        backend::models::copy(&backend, &actor, &id.parse()?, &to.parse()?)
+            .await?
+            .to_string(),
+    )
+}

@@ -3,6 +3,8 @@
 texts! {
     skip_to_content => "Skip to content", "跳到正文";
     home => "Home", "首页";
+    chat => "Chat", "对话";
+    deployments => "Deployments", "部署";
     datasets => "Datasets", "数据集";
     models => "Models", "模型";
     nodes => "Nodes", "节点";

@@ -1,11 +1,16 @@
 //! Words of the start page.
 
 texts! {
-    next_steps => "From a bare machine to a model in MCore form", "从空机器到 MCore 格式的模型";
+    next_steps => "From a bare machine to a trained model", "从空机器到训练好的模型";
+    training => "Training", "训练中";
+    step_convert => "Convert it to MCore", "转换为 MCore";
+    step_convert_why => "Open the model: Megatron trains from its own format. Then copy the result to the other nodes.", "打开模型页面：Megatron 使用自己的格式训练。转换后复制到其他节点。";
+    step_experiment => "Set up an experiment", "新建实验";
+    step_experiment_why => "Model, dataset, LoRA or full, the dozen arguments that matter; then watch the loss.", "选择模型、数据集、LoRA 或全参及关键参数，然后观察损失曲线。";
     step_nodes => "Look at your nodes", "查看节点";
     step_nodes_why => "GPUs, versions, free disk. A rehearsal cluster is there already.", "GPU、软件版本、剩余磁盘。演练集群已就绪。";
     step_model => "Register a model", "登记模型";
-    step_model_why => "A Hugging Face folder on a node; its page converts it to MCore.", "节点上的 HF 模型文件夹；在其页面转换为 MCore。";
+    step_model_why => "A Hugging Face folder on a node.", "节点上的 HF 模型目录。";
     step_dataset => "Register a dataset", "登记数据集";
     step_dataset_why => "A JSONL file on a node, counted and hashed there.", "节点上的 JSONL 文件，在节点上计数并校验。";
     done => "done", "已完成";

@@ -15,8 +15,10 @@ macro_rules! texts {
     )+};
 }
 
+pub mod chat;
 pub mod checkpoints;
 pub mod common;
+pub mod deployments;
 pub mod experiments;
 pub mod home;
 pub mod jobs;

@@ -38,4 +38,18 @@ texts! {
     rows => "Rows", "行数";
     first_rows => "First rows", "前几行";
     sha256 => "SHA-256", "SHA-256";
+    copies => "On the other nodes", "其他节点";
+    copies_lead => "Every node of a run reads the model from its own disk. A copy goes from node to node, hashed; what is there already is not sent again.", "训练时每个节点从本地磁盘读取模型。复制在节点之间直接进行并校验，已有的文件不会重复传输。";
+    copy_started => "copying, see the job", "正在复制，查看任务";
+    deploy => "Deploy", "部署";
+}
+
+use domain::language::Language;
+
+/// "Copy to node-2"
+pub fn copy_to(language: Language, node: &str) -> String {
+    match language {
+        Language::En => format!("Copy to {node}"),
+        Language::Zh => format!("复制到 {node}"),
+    }
 }

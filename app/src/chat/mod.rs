@@ -1,0 +1,10 @@
+//! The playground: conversations with deployments, side by side.
+
+mod composer;
+mod exchange;
+mod page;
+mod parameters;
+mod reply_view;
+pub mod server_fns;
+
+pub use page::ChatPage;

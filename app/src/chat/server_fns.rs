@@ -1,0 +1,76 @@
+//! Conversations for pages.
+
+use domain::chat::{Conversation, Parameters, Turn};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::error::AppError;
+
+/// A message as sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// None: a new conversation.
+    pub conversation: Option<String>,
+    /// The turn it answers; None: the beginning.
+    pub parent: Option<String>,
+    pub text: String,
+    pub system: String,
+    pub deployments: Vec<String>,
+    pub parameters: Parameters,
+}
+
+#[server(prefix = "/fn", endpoint = "chat/list", input = Json)]
+pub async fn list_conversations() -> Result<Vec<Conversation>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::chat::list(&backend, &actor).await?)
+}
+
+/// The turns of a conversation; none for a new one.
+#[server(prefix = "/fn", endpoint = "chat/turns", input = Json)]
+pub async fn list_turns(conversation: String) -> Result<Vec<Turn>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    if conversation.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(backend::chat::get(&backend, &actor, &conversation.parse()?)
+        .await?
+        .1)
+}
+
+/// The conversation's id. Replies are written by the server; the page follows them.
+#[server(prefix = "/fn", endpoint = "chat/send", input = Json)]
+pub async fn send_message(message: Message) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let deployments = message
+        .deployments
+        .iter()
+        .map(|id| id.parse())
+        .collect::<Result<_, _>>()?;
+    let new = backend::chat::NewMessage {
+        conversation: message.conversation.map(|id| id.parse()).transpose()?,
+        parent: message.parent.map(|id| id.parse()).transpose()?,
+        text: message.text,
+        system: message.system,
+        deployments,
+        parameters: message.parameters,
+    };
+    Ok(backend::chat::send(&backend, &actor, new)
+        .await?
+        .conversation
+        .to_string())
+}
+
+#[server(prefix = "/fn", endpoint = "chat/stop", input = Json)]
+pub async fn stop_reply(turn: String) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    backend::chat::stop(&backend, &actor, &turn.parse()?).await?;
+    Ok(())
+}
+
+#[server(prefix = "/fn", endpoint = "chat/delete", input = Json)]
+pub async fn delete_conversation(id: String) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    backend::chat::delete(&backend, &actor, &id.parse()?).await?;
+    Ok(())
+}
