@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod hf;
+pub mod mapping;
 pub mod mcore;
 mod ops;
 pub mod tokenizer;

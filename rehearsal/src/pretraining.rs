@@ -137,80 +137,11 @@ pub fn run(options: &Pretrain) -> Result<()> {
         .iter()
         .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
         .collect();
-    let trained = hf_from_mcore(&config, &trained)?;
+    let trained = crate::model::mapping::hf_from_mcore(&config, &trained)?;
     weights::save_hf(&options.output, &config, &trained)?;
     config.write(&options.output)?;
     tokenizer.save(&options.output)?;
     // What was written is what is used from now on: a folder that does not load is an error here, not later.
     weights::load_hf(&options.output, DType::F32)?;
     Ok(())
-}
-
-pub fn hf_from_mcore(
-    config: &Config,
-    weights: &crate::model::Tensors,
-) -> Result<crate::model::Tensors> {
-    let mut out = crate::model::Tensors::new();
-    for (name, tensor) in weights {
-        let Some(rest) = name.strip_prefix("decoder.layers.") else {
-            let to = match name.as_str() {
-                "embedding.word_embeddings.weight" => "model.embed_tokens.weight",
-                "decoder.final_layernorm.weight" => "model.norm.weight",
-                _ => "lm_head.weight",
-            };
-            out.insert(to.into(), tensor.clone());
-            continue;
-        };
-        let (layer, part) = rest.split_once('.').context("layer")?;
-        let mut add = |to: &str, tensor: candle_core::Tensor| {
-            out.insert(format!("model.layers.{layer}.{to}.weight"), tensor)
-        };
-        match part {
-            "self_attention.linear_qkv.weight" => {
-                let (d, s, g) = (
-                    config.head_dim,
-                    config.heads_per_group(),
-                    config.num_key_value_heads,
-                );
-                let all = tensor.reshape((g, s + 2, d, config.hidden_size))?;
-                let cut = |from: usize, count: usize| {
-                    all.narrow(1, from, count)?
-                        .contiguous()?
-                        .reshape((g * count * d, config.hidden_size))
-                };
-                add("self_attn.q_proj", cut(0, s)?);
-                add("self_attn.k_proj", cut(s, 1)?);
-                add("self_attn.v_proj", cut(s + 1, 1)?);
-            }
-            "mlp.linear_fc1.weight" => {
-                add(
-                    "mlp.gate_proj",
-                    tensor.narrow(0, 0, config.intermediate_size)?,
-                );
-                add(
-                    "mlp.up_proj",
-                    tensor.narrow(0, config.intermediate_size, config.intermediate_size)?,
-                );
-            }
-            "self_attention.linear_proj.weight" => {
-                add("self_attn.o_proj", tensor.clone());
-            }
-            "self_attention.q_layernorm.weight" => {
-                add("self_attn.q_norm", tensor.clone());
-            }
-            "self_attention.k_layernorm.weight" => {
-                add("self_attn.k_norm", tensor.clone());
-            }
-            "mlp.linear_fc2.weight" => {
-                add("mlp.down_proj", tensor.clone());
-            }
-            "mlp.linear_fc1.layer_norm_weight" => {
-                add("post_attention_layernorm", tensor.clone());
-            }
-            _ => {
-                add("input_layernorm", tensor.clone());
-            }
-        }
-    }
-    Ok(out)
 }

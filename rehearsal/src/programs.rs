@@ -4,3 +4,5 @@ pub mod arguments;
 pub mod megatron;
 pub mod nvidia_smi;
 pub mod python;
+pub mod swift;
+pub mod vllm;

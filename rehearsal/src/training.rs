@@ -1,7 +1,6 @@
 //! Training: what `megatron sft` does between its command line and its files.
 
 pub mod batch;
-pub mod checkpoint;
 pub mod collective;
 pub mod dataset;
 pub mod feed;

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rehearsal::checkpoints;
 use rehearsal::model::hf::{Qwen3, Sampling};
+use rehearsal::model::mapping::{hf_from_mcore, mcore_from_hf, merged};
 use rehearsal::model::mcore::{Batch, Gpt};
 use rehearsal::model::tokenizer::Message;
 use rehearsal::model::{Config, Tensors, Tokenizer};
-use rehearsal::pretraining::hf_from_mcore;
-use rehearsal::training::checkpoint;
 use serde_json::Value;
 
 /// Training on a busy machine is slow; whatever takes longer than this hangs.
@@ -372,7 +372,7 @@ fn right_answers(weights: &Tensors) -> usize {
 fn base_weights() -> (Config, Tensors) {
     let folder = PathBuf::from(shipped("base"));
     let config = Config::read(&folder).unwrap();
-    let weights = checkpoint::weights_from_hf(&folder, &config).unwrap();
+    let weights = mcore_from_hf(&folder, &config).unwrap();
     (config, weights)
 }
 
@@ -408,15 +408,20 @@ fn the_preset_teaches_the_bundled_questions() {
     let root = tempfile::tempdir().unwrap();
     let preset = "--lora_rank 16 --lora_alpha 32 --lr 5e-3 --min_lr 5e-4 --lr_warmup_fraction 0.05 --micro_batch_size 4 \
         --num_train_epochs 20 --max_length 256 --save_steps 1000 --eval_steps 1000 --split_dataset_ratio 0";
-    let [first, _] = both(root.path(), preset);
-    let (_, mut weights) = base_weights();
-    let adapters = checkpoint::load(&first.run_folder().join("last-checkpoint")).unwrap();
-    for (name, a) in adapters.iter().filter(|(name, _)| name.contains("lora_A")) {
-        let b = &adapters[&name.replace("lora_A", "lora_B")];
-        let weight = weights
-            .get_mut(&name.replace(".lora_A.default", ""))
-            .unwrap();
-        *weight = (&*weight + (b.matmul(a).unwrap() * (32.0 / 16.0)).unwrap()).unwrap();
+    let [first, second] = both(root.path(), preset);
+    let gathered = first.run_folder().join("last-checkpoint");
+    assert!(
+        checkpoints::load(&gathered).is_err(),
+        "one node does not hold every shard"
+    );
+    let iteration = checkpoints::tracker(&gathered).unwrap();
+    let to = checkpoints::iteration_folder(&gathered, iteration);
+    let from = second.run_folder().join(format!("checkpoint-{iteration}"));
+    for entry in std::fs::read_dir(checkpoints::iteration_folder(&from, iteration)).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+    let adapters = checkpoints::load(&gathered).unwrap().weights;
+    let weights = merged(&base_weights().1, &adapters, 32.0 / 16.0).unwrap();
     assert!(right_answers(&weights) >= 18);
 }

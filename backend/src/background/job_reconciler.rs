@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
-use domain::jobs::{State, Success, cause, wrapper};
+use domain::jobs::{Kind, State, Success, cause, wrapper};
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -77,7 +77,13 @@ async fn explain(backend: &Backend, job: &JobRow, looks: &[Look], next: &mut Sta
         let Ok(Some(slice)) = read_file(&*host, &path, None, LOG_BYTES).await else {
             continue;
         };
-        if let Some(said) = cause::find(&String::from_utf8_lossy(&slice.bytes)) {
+        let log = String::from_utf8_lossy(&slice.bytes);
+        let said = match job.spec.kind {
+            // Our own scripts say last what stopped them; the senders only wait.
+            Kind::Gather | Kind::Prepare => cause::last_line(&log).filter(|_| rank == 0),
+            _ => cause::find(&log),
+        };
+        if let Some(said) = said {
             because.en = format!("{} {said}", because.en);
             because.zh = format!("{}{said}", because.zh);
             return Ok(());

@@ -30,6 +30,12 @@ pub fn find(log: &str) -> Option<String> {
     Some(said.chars().take(500).collect())
 }
 
+/// The last line that says something.
+pub fn last_line(log: &str) -> Option<String> {
+    let line = log.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().chars().take(500).collect())
+}
+
 /// The exception of a line, without the prefixes of rank and process: `[rank1]: ValueError: …`, `(APIServer pid=1) … ValueError: …`.
 fn exception(line: &str) -> Option<&str> {
     let mut line = line.trim();

@@ -57,7 +57,7 @@ rsync)
   letters=
   for word; do
     case "$word" in
-    --files-from=-|--from0|--partial) letters="$letters $word" ;;
+    --files-from=-|--from0|--partial|--relative|--no-relative|--dirs|--timeout=*[0-9]) letters="$letters $word" ;;
     --*) echo "refused: $word" >&2; exit 65 ;;
     -*) letters="$letters $word" ;;
     esac

@@ -75,6 +75,11 @@ impl Qwen3 {
         Self::new(config, weights)
     }
 
+    /// Every weight, f32, under its Hugging Face name.
+    pub fn weights(&self) -> &Tensors {
+        &self.weights
+    }
+
     /// Takes f32 weights under their Hugging Face names.
     pub fn new(config: Config, weights: Tensors) -> Result<Self> {
         let half = config.head_dim / 2;

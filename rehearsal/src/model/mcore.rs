@@ -96,6 +96,15 @@ impl Gpt {
         &self.variables
     }
 
+    /// Every tensor, trained or not.
+    pub fn tensors(&self) -> Tensors {
+        let trained = self
+            .variables
+            .iter()
+            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()));
+        self.frozen.clone().into_iter().chain(trained).collect()
+    }
+
     /// How many numbers stand still.
     pub fn frozen_count(&self) -> usize {
         self.frozen.values().map(Tensor::elem_count).sum()

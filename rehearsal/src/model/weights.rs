@@ -59,6 +59,27 @@ pub fn save_hf(folder: &Path, config: &Config, weights: &Tensors) -> Result<()> 
         .context("write model.safetensors")
 }
 
+/// Writes `model-00001-of-00001.safetensors` with its index, as exports of ms-swift do.
+pub fn save_hf_sharded(folder: &Path, config: &Config, weights: &Tensors) -> Result<()> {
+    const SHARD: &str = "model-00001-of-00001.safetensors";
+    save_hf(folder, config, weights)?;
+    std::fs::rename(folder.join(SINGLE), folder.join(SHARD)).context("name the shard")?;
+    let stored = weights
+        .iter()
+        .filter(|(name, _)| !(config.tie_word_embeddings && *name == "lm_head.weight"));
+    let bytes: usize = stored
+        .clone()
+        .map(|(_, tensor)| tensor.elem_count() * 2)
+        .sum();
+    let map: BTreeMap<&str, &str> = stored.map(|(name, _)| (name.as_str(), SHARD)).collect();
+    let index = serde_json::json!({"metadata": {"total_size": bytes}, "weight_map": map});
+    std::fs::write(
+        folder.join(INDEX),
+        serde_json::to_string_pretty(&index)? + "\n",
+    )
+    .context("write the index")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,8 +76,9 @@ struct Node {
 impl server::Server for Node {
     type Handler = Connection;
 
-    fn new_client(&mut self, _peer: Option<std::net::SocketAddr>) -> Connection {
+    fn new_client(&mut self, peer: Option<std::net::SocketAddr>) -> Connection {
         Connection {
+            peer,
             home: self.home.clone(),
             identity: self.identity.clone(),
             waiting: HashMap::new(),
@@ -88,6 +89,8 @@ impl server::Server for Node {
 }
 
 struct Connection {
+    /// Where the client is.
+    peer: Option<std::net::SocketAddr>,
     home: Arc<Home>,
     identity: Arc<Identity>,
     /// Opened sessions whose command has not arrived yet, with the environment they sent.
@@ -272,6 +275,19 @@ impl Connection {
                     "{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
                     self.home.tools().display()
                 ),
+            )
+            // As sshd(8) sets it: client address and port, own address and port.
+            .env(
+                "SSH_CONNECTION",
+                self.peer.map_or_else(String::new, |peer| {
+                    format!(
+                        "{} {} {} {}",
+                        peer.ip(),
+                        peer.port(),
+                        self.identity.address,
+                        self.identity.port
+                    )
+                }),
             )
             .env("USER", "rehearsal")
             .env("SHELL", "/bin/sh")

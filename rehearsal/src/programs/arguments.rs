@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::training::python::{self, Dict};
 
 const LISTS: &str = include_str!("arguments/ms-swift-4.6.0.json");
+const LISTS_3_9: &str = include_str!("arguments/ms-swift-3.9.3.json");
 
 #[derive(Deserialize)]
 struct Lists {
@@ -47,10 +48,20 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `words` (without the program) as a `command` of the lists, such as `megatron sft`.
+    /// Reads `words` (without the program) as a `command` of 4.6.0, such as `megatron sft`.
     pub fn parse(command: &str, words: &[String]) -> Result<Self, Refusal> {
+        Self::parse_of("4.6.0", command, words)
+    }
+
+    /// The same for a release that the rehearsal plays.
+    pub fn parse_of(release: &str, command: &str, words: &[String]) -> Result<Self, Refusal> {
+        let text = if release.starts_with("3.9") {
+            LISTS_3_9
+        } else {
+            LISTS
+        };
         let mut lists: Lists =
-            serde_json::from_str(LISTS).expect("the shipped list is valid, a test reads it");
+            serde_json::from_str(text).expect("the shipped list is valid, a test reads it");
         let known = lists
             .commands
             .remove(command)

@@ -79,7 +79,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// The interpreter this program was called through.
-fn python() -> String {
+pub(super) fn python() -> String {
     let called = std::env::args_os()
         .next()
         .map(PathBuf::from)

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::megatron;
+use super::{megatron, swift, vllm};
 
 /// Runs with the arguments after the program name.
 pub fn run(words: &[String]) -> ExitCode {
     // torchrun's agent and its ranks are this interpreter too.
-    if let Some(outcome) = megatron::inner(words) {
+    if let Some(outcome) = megatron::inner(words).or_else(|| swift::inner(words)) {
         return code(outcome);
     }
     match words {
@@ -39,11 +39,8 @@ pub fn run(words: &[String]) -> ExitCode {
 fn launch(name: &str, arguments: &[String]) -> Option<ExitCode> {
     match name {
         "megatron" => Some(code(megatron::run(arguments))),
-        // Each program joins here with its own commit.
-        "swift" | "vllm" => {
-            eprintln!("{name}: not available on this rehearsal node yet");
-            Some(ExitCode::FAILURE)
-        }
+        "swift" => Some(code(swift::run(arguments))),
+        "vllm" => Some(code(vllm::run(arguments))),
         _ => None,
     }
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use candle_core::DType;
 use serde_json::{Value, json};
 
-use super::checkpoint;
 use super::collective::Collective;
 use super::dataset::{self, DatasetError, Row};
 use super::feed::{self, Feed};
@@ -14,6 +14,8 @@ use super::optimizer::Adam;
 use super::python::{self, Dict, Moment};
 use super::report::Report;
 use super::settings::{self, Refused, Settings, Tuner, World};
+use crate::checkpoints;
+use crate::model::mapping;
 use crate::model::mcore::{self, Gpt};
 use crate::model::{Config, Tensors, Tokenizer};
 use crate::pretraining::flat_gradient;
@@ -407,8 +409,8 @@ impl Run {
     fn model(&mut self) -> Result<(Gpt, Adam, u64)> {
         let config = self.config.clone();
         let base = match &self.settings.mcore_model {
-            Some(folder) => checkpoint::load(folder)?,
-            None => checkpoint::weights_from_hf(&self.model_folder, &config)?,
+            Some(folder) => checkpoints::load(folder)?.weights,
+            None => mapping::mcore_from_hf(&self.model_folder, &config)?,
         };
         bars(&self.world, "Loading", config.num_hidden_layers);
         let seed = self.settings.seed;
@@ -420,7 +422,7 @@ impl Run {
                 modules,
             } => {
                 let adapters = match &self.settings.mcore_adapter {
-                    Some(folder) => checkpoint::load(folder)?,
+                    Some(folder) => checkpoints::load(folder)?.weights,
                     None => mcore::initial_adapters(&config, modules, *rank, seed)?,
                 };
                 self.info(&format!(
@@ -440,7 +442,19 @@ impl Run {
         let mut first = 0;
         if let Some(folder) = source.as_ref().filter(|_| !self.settings.fresh) {
             let optimizer = !self.arguments.flag("no_load_optim");
-            first = checkpoint::resume(folder, model.variables(), &mut adam, optimizer)?;
+            let loaded = checkpoints::load(folder)?;
+            first = loaded.iteration;
+            if let Some([exp_avg, exp_avg_sq, master]) = loaded.moments.filter(|_| optimizer) {
+                let steps = loaded.steps.unwrap_or(loaded.iteration);
+                adam.restore(model.variables(), &exp_avg, &exp_avg_sq, steps)?;
+                // The stored weights are rounded; the optimizer's own are exact.
+                for (name, variable) in model.variables() {
+                    let exact = master
+                        .get(name)
+                        .with_context(|| format!("no optimizer state for {name}"))?;
+                    variable.set(exact)?;
+                }
+            }
         }
         let name = if self.settings.tuner == Tuner::Full {
             "GPTModel"
@@ -505,20 +519,29 @@ impl Run {
             .iter()
             .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
             .collect();
-        let optimizer = match self.arguments.flag("no_save_optim") {
+        let moments = match self.arguments.flag("no_save_optim") {
             true => None,
-            false => Some((adam.state(model.variables())?, adam.steps)),
+            false => Some(adam.state(model.variables())?),
         };
-        let state = checkpoint::State {
-            config: &self.config,
+        let contents = checkpoints::Contents {
+            layers: self.config.num_hidden_layers,
             weights: &weights,
-            optimizer,
+            dtype: DType::BF16,
+            moments: moments
+                .as_ref()
+                .map(|(first, second)| [first, second, &weights]),
+            steps: adam.steps,
             iteration,
             consumed: iteration * self.settings.global_batch as u64,
-            save_rng: !self.arguments.flag("no_save_rng"),
-            seed: self.settings.seed,
+            seed: (!self.arguments.flag("no_save_rng")).then_some(self.settings.seed),
         };
-        checkpoint::save(&folder, &self.world, &mut self.collective, &state)?;
+        let group = checkpoints::Group {
+            rank: self.world.rank,
+            size: self.world.size,
+            tensor_parallel: self.world.tensor,
+            pipeline_parallel: self.world.pipeline,
+        };
+        checkpoints::save(&folder, &group, &mut self.collective, &contents)?;
         if self.world.rank == 0 {
             std::fs::write(
                 folder.join("args.json"),
