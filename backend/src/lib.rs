@@ -22,6 +22,7 @@ pub mod nodes;
 pub mod people;
 pub mod secrets;
 pub mod store;
+pub mod tour;
 mod transfers;
 
 use std::path::PathBuf;
@@ -69,6 +70,7 @@ struct Inner {
     followers: background::log_follower::Sessions,
     replies: chat::Replies,
     stages: deployments::Stages,
+    board: tour::Board,
     wake: tokio::sync::Notify,
     stopping: CancellationToken,
 }
@@ -88,6 +90,7 @@ impl Backend {
                 followers: background::log_follower::Sessions::default(),
                 replies: chat::Replies::default(),
                 stages: deployments::Stages::default(),
+                board: tour::Board::default(),
                 wake: tokio::sync::Notify::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -128,6 +131,11 @@ impl Backend {
     /// The replies that are being written.
     pub(crate) fn replies(&self) -> &chat::Replies {
         &self.inner.replies
+    }
+
+    /// What a walk of the whole path shows.
+    pub fn board(&self) -> &tour::Board {
+        &self.inner.board
     }
 
     /// How far starting engines have come.

@@ -12,3 +12,4 @@ pub mod settings;
 pub mod shutdown;
 pub mod start;
 pub mod telemetry;
+pub mod tour;

@@ -17,5 +17,6 @@ fn main() -> anyhow::Result<()> {
             server::telemetry::start(settings.json_logs);
             runtime.block_on(runtime.spawn(server::start::serve(settings)))?
         }
+        Command::Demo { setup } => runtime.block_on(server::tour::print(&setup)),
     }
 }

@@ -25,6 +25,12 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the console.
     Serve(Serve),
+    /// Walk the whole path through a fresh console's HTTP API: convert, train, gather, export, deploy, ask.
+    Demo {
+        /// The one-time link that the console printed.
+        #[arg(long)]
+        setup: String,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

@@ -68,6 +68,7 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
             .site_addr(address)
             .build(),
     };
+    crate::tour::offer(&backend, address);
     let background = backend::background::start(&backend);
     tracing::info!(address = %address, startup_ms = begun.elapsed().as_millis() as u64, "Listening");
     match setup {

@@ -1,5 +1,6 @@
 //! The start page.
 
 mod page;
+mod tour;
 
 pub use page::HomePage;

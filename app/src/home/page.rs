@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::{A, Redirect};
 
+use super::tour::TourPanel;
 use crate::context::{use_language, use_viewer};
 use crate::datasets::server_fns::list_datasets;
 use crate::experiments::ExperimentRows;
@@ -118,6 +119,18 @@ fn Path() -> impl IntoView {
                     </section>
                 })
             }}
+            <Rehearsal/>
+        </Load>
+    }
+}
+
+/// The whole path on the rehearsal cluster, where there is one.
+#[component]
+fn Rehearsal() -> impl IntoView {
+    let clusters = Resource::new(|| (), |()| list_nodes());
+    view! {
+        <Load resource=clusters let:clusters>
+            {move || clusters.with(|all| all.iter().any(|(cluster, _)| cluster.is_rehearsal)).then(|| view! { <TourPanel/> })}
         </Load>
     }
 }

@@ -18,4 +18,12 @@ texts! {
     running => "Running", "进行中";
     needs_you => "Needs you", "需要处理";
     gpus => "GPUs", "GPU";
+    tour => "The whole path on the rehearsal nodes", "在演练节点上走完全程";
+    tour_lead => "Registers, converts, trains, gathers, merges, deploys and asks, in about two minutes. Everything it makes is yours to look at.", "依次登记、转换、训练、归集、合并、部署并提问，约需两分钟。产生的一切都可查看。";
+    tour_start => "Run the whole path for me", "替我走完全程";
+    tour_running => "Walking…", "进行中…";
+    asked => "Asked", "提问";
+    base_answer => "The base model", "基础模型";
+    tuned_answer => "The tuned model", "微调后的模型";
+    go_on => "Go on talking to it", "继续对话";
 }

@@ -8,6 +8,7 @@ mod jobs;
 mod keys;
 mod models;
 mod nodes;
+mod tour;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -48,6 +49,7 @@ pub fn routes() -> Router<AppState> {
         )
         .route("/deployments/{id}", get(deployments::get))
         .route("/deployments/{id}/stop", post(deployments::stop))
+        .route("/tour", get(tour::get).post(tour::start))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::get))
         .route("/jobs/{id}/log", get(jobs::log))
