@@ -131,7 +131,7 @@ impl Compared {
             .collect();
         let lines: Vec<String> = means.chunks(9).map(|line| line.join(", ")).collect();
         println!(
-            "token_mean_diff: tensor([[{}]])",
+            "token_mean_diff: tensor([[{}]], device='cuda:0')",
             lines.join(",\n         ")
         );
         let float = python::float;
