@@ -182,6 +182,22 @@ fn two_nodes_train_together_and_each_writes_its_own_files() {
             "{file} on the last node alone"
         );
     }
+    let shards = |run: &Path| -> Vec<String> {
+        let names = std::fs::read_dir(run.join("checkpoint-5/iter_0000005")).unwrap();
+        let mut names: Vec<String> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        shards(&one).join(" "),
+        ".metadata __0_0.distcp __0_1.distcp __1_0.distcp __1_1.distcp common.pt metadata.json"
+    );
+    assert_eq!(
+        shards(&two).join(" "),
+        "__2_0.distcp __2_1.distcp __3_0.distcp __3_1.distcp"
+    );
     let saved: Value =
         serde_json::from_slice(&std::fs::read(one.join("args.json")).unwrap()).unwrap();
     let expected: Vec<String> =
@@ -223,6 +239,81 @@ fn the_same_seed_and_world_give_the_same_points() {
     let [_, other] = both(&root.path().join("other"), "--train_iters 4 --seed 7");
     assert_eq!(losses(&one), losses(&two));
     assert_ne!(losses(&one), losses(&other));
+}
+
+/// What a copy from node to node does: every shard to every node.
+fn gather(nodes: &[Node; 2], checkpoint: &str) -> PathBuf {
+    let [first, last] = [&nodes[0], &nodes[1]].map(Node::run_folder);
+    let iteration = format!(
+        "{checkpoint}/iter_{:0>7}",
+        &checkpoint["checkpoint-".len()..]
+    );
+    for entry in std::fs::read_dir(last.join(&iteration)).unwrap() {
+        let from = entry.unwrap().path();
+        let to = first.join(&iteration).join(from.file_name().unwrap());
+        std::fs::copy(from, to).unwrap();
+    }
+    first.join(checkpoint)
+}
+
+#[test]
+fn a_run_goes_on_from_a_gathered_checkpoint_as_if_it_had_never_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let straight = both(&root.path().join("straight"), "");
+    let missing = straight[0].run_folder().join("checkpoint-5");
+    let resume = format!("--finetune false --mcore_adapter {}", missing.display());
+    let mut refused = start(&root.path().join("refused"), 0, 1, port(), &resume);
+    assert_eq!(refused.exit_code(), 1);
+    assert!(
+        refused
+            .log()
+            .contains("CheckpointException ranks:dict_keys([0])"),
+        "{}",
+        refused.log()
+    );
+    gather(&straight, "checkpoint-5");
+    let [_, resumed] = both(&root.path().join("resumed"), &resume);
+    assert_eq!(losses(&resumed), losses(&straight[1])[5..]);
+}
+
+#[test]
+#[ignore = "needs torch: TORCH_PYTHON names a python3 that has it; part of `make test-full`"]
+fn torch_itself_reads_what_the_ranks_wrote() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, extra) in [
+        ("data", "--train_iters 5"),
+        ("cut", "--train_iters 5 --tensor_model_parallel_size 2"),
+        (
+            "full",
+            "--train_iters 5 --tuner_type full --lr 1e-4 --pipeline_model_parallel_size 2",
+        ),
+    ] {
+        let nodes = both(&root.path().join(name), extra);
+        let folder = gather(&nodes, "checkpoint-5");
+        let python = std::env::var("TORCH_PYTHON").unwrap_or_else(|_| "python3".into());
+        let output = Command::new(python)
+            .arg(shipped("tests/torch_reads_shards.py"))
+            .arg(folder.join("iter_0000005"))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{name}: {errors}");
+        let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&read["iteration"], &read["step"], &read["consumed"]),
+            (&5.into(), &5.into(), &80.into())
+        );
+        assert!(!read["random"].as_array().unwrap().is_empty());
+        let weights = checkpoints::load(&folder).unwrap().weights;
+        // Weights, both moments and the f32 weights.
+        assert_eq!(read["sums"].as_object().unwrap().len(), 4 * weights.len());
+        for (tensor, values) in weights {
+            let values = values.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let sum: f64 = values.into_iter().map(f64::from).sum();
+            let theirs = read["sums"][&tensor].as_f64().unwrap();
+            assert!((sum - theirs).abs() < 1e-6, "{tensor}: {sum} {theirs}");
+        }
+    }
 }
 
 #[test]

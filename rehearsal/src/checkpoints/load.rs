@@ -29,18 +29,16 @@ pub fn iteration_folder(folder: &Path, iteration: u64) -> PathBuf {
     folder.join(format!("iter_{iteration:07}"))
 }
 
-/// The iteration that a folder's tracker names.
+/// The iteration that a folder's tracker names; 0 without a tracker, as in 4.x, so that loading fails on `iter_0000000`.
 pub fn tracker(folder: &Path) -> Result<u64> {
-    let path = folder.join("latest_checkpointed_iteration.txt");
-    let text = std::fs::read_to_string(&path).map_err(|_| {
-        anyhow::anyhow!(
-            "FileNotFoundError: [Errno 2] No such file or directory: '{}'",
-            path.display()
-        )
-    })?;
-    text.trim()
-        .parse()
-        .context("the tracker holds no iteration")
+    match std::fs::read_to_string(folder.join("latest_checkpointed_iteration.txt")) {
+        Ok(text) => text
+            .trim()
+            .parse()
+            .context("the tracker holds no iteration"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).context("read the tracker"),
+    }
 }
 
 /// Loads the iteration that the tracker of `folder` names.
