@@ -230,6 +230,123 @@ fn what_the_real_one_refuses_is_refused_in_its_words() {
     }
 }
 
+/// Trains two iterations in one process from the converted base and gives the last checkpoint's folder.
+fn trained(root: &Path, name: &str, extra: &str) -> PathBuf {
+    let log = std::fs::File::create(root.join("train.log")).unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/willow_bend.jsonl");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let status = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+        .arg0(root.join("venv/bin/python3"))
+        .args(["/opt/venv/bin/megatron", "sft", "--mcore_model", "mcore", "--output_dir", name])
+        .arg("--model")
+        .arg(base())
+        .arg("--dataset")
+        .arg(data)
+        .args("--micro_batch_size 4 --global_batch_size 8 --train_iters 2 --save_steps 2 --lr 1e-3 --add_version false".split(' '))
+        .args(extra.split_whitespace())
+        .current_dir(root)
+        .env("MASTER_PORT", port.to_string())
+        .env("TRAINYARD_REHEARSAL_STATE", root.join("state"))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .status()
+        .unwrap();
+    let log = std::fs::read_to_string(root.join("train.log")).unwrap();
+    assert!(status.success(), "{log}");
+    let said = log.contains("Successfully saved `safetensors` model weights in `");
+    assert_eq!(said, extra.contains("--save_safetensors true"), "{log}");
+    root.join(name).join("checkpoint-2")
+}
+
+fn same(one: &Path, two: &Path) {
+    let load = |folder: &Path| weights::load_hf(folder, DType::F32).unwrap();
+    let (one, two) = (load(one), load(two));
+    assert_eq!(
+        one.keys().collect::<Vec<_>>(),
+        two.keys().collect::<Vec<_>>()
+    );
+    for (name, tensor) in &one {
+        let pairs = numbers(tensor).into_iter().zip(numbers(&two[name]));
+        // Both are rounded to bf16; a merge of rounded adapters rounds a little differently.
+        for (a, b) in pairs {
+            assert!((a - b).abs() <= a.abs().max(0.05) * 0.02, "{name}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn full_training_is_exported_as_it_was_saved() {
+    let root = tempfile::tempdir().unwrap();
+    to_mcore(root.path(), "mcore", "");
+    let checkpoint = trained(
+        root.path(),
+        "full",
+        "--tuner_type full --save_safetensors true",
+    );
+    let mcore = checkpoint.to_string_lossy();
+    let log = to_hf(root.path(), &mcore, "hf", "--test_convert_precision true");
+    let (mean, _) = verdict(&log);
+    // The exported model is rounded to bf16 on both sides.
+    assert!(mean < 0.01, "{log}");
+    same(&checkpoint, &root.path().join("hf"));
+    for file in [
+        "config.json",
+        "tokenizer.json",
+        "args.json",
+        "iter_0000002/.metadata",
+    ] {
+        assert!(checkpoint.join(file).is_file(), "{file}");
+    }
+    let changed = weights::load_hf(&checkpoint, DType::F32).unwrap();
+    let before = weights::load_hf(&base(), DType::F32).unwrap();
+    let name = "model.layers.0.mlp.up_proj.weight";
+    assert_ne!(numbers(&changed[name]), numbers(&before[name]));
+    // Saved with its optimizer, so it goes on from there.
+    let resumed = trained(
+        root.path(),
+        "resumed",
+        &format!(
+            "--tuner_type full --save_safetensors false --finetune false --train_iters 4 --save_steps 4 --mcore_model {mcore}"
+        ),
+    );
+    let resumed = resumed.with_file_name("checkpoint-4");
+    assert_eq!(checkpoints::tracker(&resumed).unwrap(), 4);
+    assert_eq!(checkpoints::load(&resumed).unwrap().steps, Some(4));
+}
+
+#[test]
+fn lora_is_merged_by_the_export_as_by_the_training() {
+    let root = tempfile::tempdir().unwrap();
+    to_mcore(root.path(), "mcore", "");
+    let lora = "--tuner_type lora --lora_rank 4 --lora_alpha 8 --save_safetensors true";
+    let checkpoint = trained(root.path(), "merged", lora);
+    let adapter = format!("--mcore_adapter {}", checkpoint.display());
+    let log = to_hf(root.path(), "mcore", "hf", &adapter);
+    assert!(log.contains("[INFO:swift] Merge LoRA..."), "{log}");
+    let merged = checkpoint.with_file_name("checkpoint-2-merged");
+    same(&merged, &root.path().join("hf"));
+    for file in [
+        "args.json",
+        "latest_checkpointed_iteration.txt",
+        "iter_0000002/common.pt",
+    ] {
+        assert!(merged.join(file).is_file(), "{file}");
+    }
+    assert!(!checkpoint.join("config.json").exists());
+
+    let checkpoint = trained(root.path(), "apart", &format!("{lora} --merge_lora false"));
+    let text = std::fs::read_to_string(checkpoint.join("adapter_config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&config["r"], &config["lora_alpha"]),
+        (&4.into(), &8.0.into())
+    );
+    assert_eq!(config["target_modules"].as_array().unwrap().len(), 7);
+    assert!(checkpoint.join("adapter_model.safetensors").is_file());
+}
+
 /// A line with its digits, folders and lists of numbers taken out.
 fn shape(line: &str) -> String {
     let mut out = String::new();

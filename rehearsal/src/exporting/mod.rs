@@ -227,19 +227,10 @@ impl Export {
             tensors = mapping::merged(&tensors, &adapters, scale)?;
         }
         info("Converting weights and saving the model...");
-        let hf = mapping::hf_from_mcore(&config, &tensors)?;
-        std::fs::create_dir_all(&self.output).context("create the output folder")?;
-        for name in COPIED {
-            let from = self.model.join(name);
-            if from.exists() {
-                std::fs::copy(&from, self.output.join(name))
-                    .with_context(|| format!("copy {}", from.display()))?;
-            }
-        }
         let full = "█".repeat(10);
-        let count = hf.len();
+        let count = tensors.len();
         eprint!("\rSaving:   0%|          | 0/{count} [00:00<?, ?it/s]");
-        weights::save_hf_sharded(&self.output, &config, &hf)?;
+        write_hf(&self.model, &self.output, &config, &tensors)?;
         eprintln!("\rSaving: 100%|{full}| {count}/{count} [00:00<00:00]");
         self.save_arguments(arguments)?;
         info(&format!(
@@ -284,6 +275,20 @@ impl Export {
         ));
         std::fs::write(path, all.pretty()).context("write args.json")
     }
+}
+
+/// Writes Megatron's tensors as a Hugging Face folder; configuration and tokenizer are those of `model`.
+pub fn write_hf(model: &Path, output: &Path, config: &Config, tensors: &Tensors) -> Result<()> {
+    let hf = mapping::hf_from_mcore(config, tensors)?;
+    std::fs::create_dir_all(output).context("create the output folder")?;
+    for name in COPIED {
+        let from = model.join(name);
+        if from.exists() {
+            std::fs::copy(&from, output.join(name))
+                .with_context(|| format!("copy {}", from.display()))?;
+        }
+    }
+    weights::save_hf_sharded(output, config, &hf)
 }
 
 /// What ms-swift works out itself where the command line says nothing; `args.json` shows it.

@@ -152,3 +152,74 @@ pub fn merged(base: &Tensors, adapters: &Tensors, scale: f64) -> Result<Tensors>
     }
     Ok(weights)
 }
+
+/// Megatron's adapters under the names that PEFT gives those of the Hugging Face model. What Megatron holds in one matrix
+/// is adapted together: query, key and value share their `lora_A`, and so do gate and up.
+pub fn peft_from_mcore(config: &Config, adapters: &Tensors) -> Result<Tensors> {
+    let mut out = Tensors::new();
+    for (name, a) in adapters {
+        let Some(module) = name.strip_suffix(".lora_A.default.weight") else {
+            continue;
+        };
+        let b = adapters
+            .get(&format!("{module}.lora_B.default.weight"))
+            .with_context(|| format!("{module} has no lora_B"))?;
+        // The rows of B are those of the adapted matrix, so they part like those of a matrix that is as wide as the rank.
+        let narrow = Config {
+            hidden_size: b.dim(1)?,
+            ..config.clone()
+        };
+        let rows = Tensors::from([(format!("{module}.weight"), b.clone())]);
+        for (part, b) in hf_from_mcore(&narrow, &rows)? {
+            let part = part.trim_end_matches(".weight");
+            out.insert(format!("base_model.model.{part}.lora_A.weight"), a.clone());
+            out.insert(format!("base_model.model.{part}.lora_B.weight"), b);
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mcore::{self, LINEAR};
+
+    #[test]
+    fn an_adapter_does_the_same_in_both_formats() {
+        let config = Config::rehearsal(40, 1, 0);
+        let base = mcore::initial(&config, 1).unwrap();
+        let mut adapters = mcore::initial_adapters(&config, &LINEAR, 4, 2).unwrap();
+        for (name, tensor) in &mut adapters {
+            if name.contains("lora_B") {
+                *tensor = tensor.randn_like(0.0, 1.0).unwrap();
+            }
+        }
+        let expected = hf_from_mcore(&config, &merged(&base, &adapters, 2.0).unwrap()).unwrap();
+        let peft = peft_from_mcore(&config, &adapters).unwrap();
+        let plain = hf_from_mcore(&config, &base).unwrap();
+        let mut adapted = 0;
+        for (name, weight) in &plain {
+            let part = |half: &str| {
+                let module = name.trim_end_matches(".weight");
+                peft.get(&format!("base_model.model.{module}.{half}.weight"))
+            };
+            let weight = match (part("lora_A"), part("lora_B")) {
+                (Some(a), Some(b)) => {
+                    adapted += 1;
+                    (weight + (b.matmul(a).unwrap() * 2.0).unwrap()).unwrap()
+                }
+                _ => weight.clone(),
+            };
+            let difference = (weight - &expected[name]).unwrap().abs().unwrap();
+            let most: f32 = difference
+                .flatten_all()
+                .unwrap()
+                .max(0)
+                .unwrap()
+                .to_scalar()
+                .unwrap();
+            assert!(most < 1e-4, "{name}: {most}");
+        }
+        assert_eq!(adapted, 7 * config.num_hidden_layers);
+    }
+}

@@ -105,6 +105,11 @@ impl Gpt {
         self.frozen.clone().into_iter().chain(trained).collect()
     }
 
+    /// What stands still, by name.
+    pub fn frozen(&self) -> &Tensors {
+        &self.frozen
+    }
+
     /// How many numbers stand still.
     pub fn frozen_count(&self) -> usize {
         self.frozen.values().map(Tensor::elem_count).sum()

@@ -1,23 +1,24 @@
 //! One rank of a training run, from its arguments to its last line.
 
+mod arguments;
+mod data;
+mod model;
+mod saving;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use candle_core::DType;
 use serde_json::{Value, json};
 
 use super::collective::Collective;
-use super::dataset::{self, DatasetError, Row};
-use super::feed::{self, Feed};
+use super::dataset::DatasetError;
+use super::feed::Feed;
 use super::gpu;
-use super::optimizer::Adam;
 use super::python::{self, Dict, Moment};
 use super::report::Report;
-use super::settings::{self, Refused, Settings, Tuner, World};
-use crate::checkpoints;
-use crate::model::mapping;
-use crate::model::mcore::{self, Gpt};
-use crate::model::{Config, Tensors, Tokenizer};
+use super::settings::{self, Refused, Settings, World};
+use crate::model::mcore::Gpt;
+use crate::model::{Config, Tokenizer};
 use crate::pretraining::flat_gradient;
 use crate::programs::arguments::Arguments;
 
@@ -123,10 +124,10 @@ impl Run {
     ) -> Result<()> {
         let world = self.world;
         let tokenizer = Tokenizer::load(&self.model_folder)?;
-        self.complete_arguments(micro_batches)?;
+        self.complete_arguments();
         self.info(&format!(
             "args: MegatronSftArguments({})",
-            call(&self.arguments.dict())
+            arguments::call(&self.arguments.dict())
         ));
         self.info("default_system: None");
         let max_length = self
@@ -303,177 +304,6 @@ impl Run {
         Ok(())
     }
 
-    fn datasets(&self, tokenizer: &Tokenizer, plain: bool) -> Result<(Feed, Option<Feed>)> {
-        let seed = self.settings.seed;
-        let (mut rows, mut lost) = (Vec::new(), 0);
-        for name in self.arguments.list("dataset") {
-            let (more, bad) = dataset::load(&name, seed)?;
-            rows.extend(more);
-            lost += bad;
-        }
-        let found = rows.len() + lost;
-        bars(&self.world, "Generating train split", found);
-        if lost > 0 {
-            print_first(
-                &self.world,
-                "[WARNING:swift] 👆👆👆There are errors in the dataset, the data will be deleted",
-            );
-            self.info(&format!(
-                "Dataset filtered, origin length: {found}, filtered dataset length: {}",
-                rows.len()
-            ));
-        }
-        let mut val = Vec::new();
-        for name in self.arguments.list("val_dataset") {
-            val.extend(dataset::load(&name, seed)?.0);
-        }
-        if val.is_empty() {
-            let ratio = self.arguments.number("split_dataset_ratio").unwrap_or(0.0);
-            (rows, val) = dataset::split(
-                rows,
-                ratio,
-                self.arguments
-                    .integer("data_seed")
-                    .unwrap_or(42)
-                    .unsigned_abs(),
-            );
-            if !val.is_empty() {
-                let path = self.folder.join("val_dataset.jsonl");
-                self.info(&format!(
-                    "The split dataset from the training set will be saved at: `{}`.",
-                    path.display()
-                ));
-                if self.world.rank == 0 {
-                    let lines: String = val.iter().map(dataset::line).collect();
-                    std::fs::write(path, lines).context("write val_dataset.jsonl")?;
-                }
-            }
-        }
-        let encode = |rows: &[Row]| -> Result<Feed> {
-            let feed = feed::feed(tokenizer, rows, &self.settings, plain)?;
-            bars(&self.world, "Map", rows.len());
-            Ok(feed)
-        };
-        let train = encode(&rows)?;
-        let val = if val.is_empty() {
-            None
-        } else {
-            Some(encode(&val)?).filter(|val| !val.is_empty())
-        };
-        self.describe(tokenizer, &train, val.as_ref())?;
-        Ok((train, val))
-    }
-
-    /// What ms-swift prints of its datasets: their size, the first row as the model sees it, the lengths.
-    fn describe(&self, tokenizer: &Tokenizer, train: &Feed, val: Option<&Feed>) -> Result<()> {
-        let show = |name: &str, feed: &Feed| {
-            let features = "features: ['messages', 'dataset', 'lengths']";
-            self.info(&format!(
-                "{name}: Dataset({{\n    {features},\n    num_rows: {}\n}})",
-                feed.len()
-            ));
-        };
-        show("train_dataset", train);
-        if let Some(val) = val {
-            show("val_dataset", val);
-        }
-        if let Some(sample) = train.sample(0) {
-            let list = |items: Vec<String>| format!("[{}]", items.join(", "));
-            self.info(&format!(
-                "[INPUT_IDS] {}",
-                list(sample.tokens.iter().map(u32::to_string).collect())
-            ));
-            self.info(&format!(
-                "[INPUT] {}",
-                tokenizer.decode(&sample.tokens, false)?
-            ));
-            let labels = sample.tokens.iter().zip(&sample.learnt);
-            let labels = labels.map(|(id, learnt)| {
-                if *learnt {
-                    id.to_string()
-                } else {
-                    "-100".into()
-                }
-            });
-            self.info(&format!("[LABELS_IDS] {}", list(labels.collect())));
-            self.info(&format!("[LABELS] {}", masked(tokenizer, sample)?));
-        }
-        self.info(&format!("Dataset Token Length: {}", train.lengths()));
-        if let Some(val) = val {
-            self.info(&format!("Dataset Token Length: {}", val.lengths()));
-        }
-        Ok(())
-    }
-
-    /// The model with its optimizer, and the iteration it continues after.
-    fn model(&mut self) -> Result<(Gpt, Adam, u64)> {
-        let config = self.config.clone();
-        let base = match &self.settings.mcore_model {
-            Some(folder) => checkpoints::load(folder)?.weights,
-            None => mapping::mcore_from_hf(&self.model_folder, &config)?,
-        };
-        bars(&self.world, "Loading", config.num_hidden_layers);
-        let seed = self.settings.seed;
-        let model = match &self.settings.tuner {
-            Tuner::Full => Gpt::full(config, base)?,
-            Tuner::Lora {
-                rank,
-                scale,
-                modules,
-            } => {
-                let adapters = match &self.settings.mcore_adapter {
-                    Some(folder) => checkpoints::load(folder)?.weights,
-                    None => mcore::initial_adapters(&config, modules, *rank, seed)?,
-                };
-                self.info(&format!(
-                    "lora_config: LoraConfig(task_type='CAUSAL_LM', r={rank}, target_modules={{{}}}, lora_alpha={}, lora_dropout={})",
-                    modules.iter().map(|name| format!("'{}'", name.rsplit('.').next().unwrap_or(name))).collect::<Vec<_>>().join(", "),
-                    python::float(self.arguments.number("lora_alpha").unwrap_or(32.0)),
-                    python::float(self.arguments.number("lora_dropout").unwrap_or(0.05)),
-                ));
-                Gpt::lora(config, base, adapters, *scale)?
-            }
-        };
-        let mut adam = Adam::new(self.settings.optimizer, model.variables());
-        let source = match self.settings.tuner {
-            Tuner::Full => &self.settings.mcore_model,
-            Tuner::Lora { .. } => &self.settings.mcore_adapter,
-        };
-        let mut first = 0;
-        if let Some(folder) = source.as_ref().filter(|_| !self.settings.fresh) {
-            let optimizer = !self.arguments.flag("no_load_optim");
-            let loaded = checkpoints::load(folder)?;
-            first = loaded.iteration;
-            if let Some([exp_avg, exp_avg_sq, master]) = loaded.moments.filter(|_| optimizer) {
-                let steps = loaded.steps.unwrap_or(loaded.iteration);
-                adam.restore(model.variables(), &exp_avg, &exp_avg_sq, steps)?;
-                // The stored weights are rounded; the optimizer's own are exact.
-                for (name, variable) in model.variables() {
-                    let exact = master
-                        .get(name)
-                        .with_context(|| format!("no optimizer state for {name}"))?;
-                    variable.set(exact)?;
-                }
-            }
-        }
-        let name = if self.settings.tuner == Tuner::Full {
-            "GPTModel"
-        } else {
-            "PeftModelForCausalLM"
-        };
-        let trained = super::optimizer::count(model.variables()) as f64;
-        let all = trained + model.frozen_count() as f64;
-        self.info(&format!(
-            "[rank{}] model_parameter_info: {name}: {:.4}M Params ({:.4}M Trainable [{:.4}%]), 0.0000M Buffers.",
-            self.world.rank,
-            all / 1e6,
-            trained / 1e6,
-            trained / all * 100.0
-        ));
-        self.info("padding_to: None");
-        Ok((model, adam, first))
-    }
-
     /// The mean loss over `steps` global batches of the validation set.
     fn evaluate(
         &mut self,
@@ -503,202 +333,6 @@ impl Run {
             .sum(if self.world.speaks() { sum } else { Vec::new() })?;
         Ok(f64::from(sum[0]) / f64::from(sum[1].max(1.0)))
     }
-
-    /// Writes `checkpoint-N`; every rank its own shards.
-    fn save(
-        &mut self,
-        model: &Gpt,
-        adam: &Adam,
-        iteration: u64,
-        micro_batches: usize,
-    ) -> Result<PathBuf> {
-        let folder = self.folder.join(format!("checkpoint-{iteration}"));
-        std::fs::create_dir_all(&folder).context("create the checkpoint folder")?;
-        let weights: Tensors = model
-            .variables()
-            .iter()
-            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
-            .collect();
-        let moments = match self.arguments.flag("no_save_optim") {
-            true => None,
-            false => Some(adam.state(model.variables())?),
-        };
-        let contents = checkpoints::Contents {
-            layers: self.config.num_hidden_layers,
-            weights: &weights,
-            dtype: DType::BF16,
-            moments: moments
-                .as_ref()
-                .map(|(first, second)| [first, second, &weights]),
-            steps: adam.steps,
-            iteration,
-            consumed: iteration * self.settings.global_batch as u64,
-            seed: (!self.arguments.flag("no_save_rng")).then_some(self.settings.seed),
-        };
-        let group = checkpoints::Group {
-            rank: self.world.rank,
-            size: self.world.size,
-            tensor_parallel: self.world.tensor,
-            pipeline_parallel: self.world.pipeline,
-        };
-        checkpoints::save(&folder, &group, &mut self.collective, &contents)?;
-        if self.world.rank == 0 {
-            std::fs::write(
-                folder.join("args.json"),
-                self.saved_arguments(micro_batches).pretty(),
-            )?;
-            std::fs::write(
-                folder.join("latest_checkpointed_iteration.txt"),
-                iteration.to_string(),
-            )?;
-            let link = self.folder.join("last-checkpoint");
-            let _ = std::fs::remove_file(&link);
-            std::os::unix::fs::symlink(format!("checkpoint-{iteration}"), link)
-                .context("link last-checkpoint")?;
-        }
-        self.info(&format!(
-            "Successfully saved Megatron model weights in `{}`.",
-            folder.display()
-        ));
-        self.collective.barrier()?;
-        Ok(folder)
-    }
-
-    /// Keeps `--save_total_limit` checkpoints, never throwing the best away.
-    fn forget_oldest(&self, best: Option<&Path>) -> Result<()> {
-        let Some(limit) = self
-            .settings
-            .save_total_limit
-            .filter(|_| self.world.is_first_of_node())
-        else {
-            return Ok(());
-        };
-        let mut saved: Vec<(u64, PathBuf)> = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let number = path
-                .file_name()
-                .and_then(|name| name.to_str()?.strip_prefix("checkpoint-")?.parse().ok());
-            if let Some(number) = number {
-                saved.push((number, path));
-            }
-        }
-        saved.sort();
-        let surplus = saved.len().saturating_sub(limit);
-        let droppable = saved
-            .iter()
-            .filter(|(_, path)| Some(path.as_path()) != best);
-        for (_, path) in droppable.take(surplus) {
-            std::fs::remove_dir_all(path)?;
-        }
-        Ok(())
-    }
-
-    fn complete_arguments(&mut self, _micro_batches: usize) -> Result<()> {
-        let folder = self.folder.to_string_lossy().into_owned();
-        let arguments = &mut self.arguments;
-        arguments.set("model", self.model_folder.to_string_lossy().into_owned());
-        arguments.set("tensorboard_dir", format!("{folder}/runs"));
-        arguments.set("output_dir", folder);
-        let fixed = [
-            ("model_type", json!("qwen3")),
-            ("template", json!("qwen3")),
-            ("task_type", json!("causal_lm")),
-            ("torch_dtype", json!("bfloat16")),
-            ("lazy_tokenize", json!(false)),
-            ("stream", json!(false)),
-            ("use_chat_template", json!(true)),
-            ("calculate_per_token_loss", json!(true)),
-            ("metric_for_best_model", json!("loss")),
-            ("greater_is_better", json!(false)),
-            ("fp16", json!(false)),
-            ("bf16", json!(true)),
-            ("accumulate_allreduce_grads_in_fp32", json!(true)),
-            ("gradient_accumulation_fusion", json!(false)),
-            ("batch_p2p_comm", json!(true)),
-            ("overlap_p2p_comm", json!(false)),
-            ("local_rank", json!(self.world.local_rank)),
-            ("callbacks", json!(["print", "default_flow", "tensorboard"])),
-        ];
-        for (name, value) in fixed {
-            arguments.set(name, value);
-        }
-        if arguments.text("loss_scale") == Some("default")
-            && !arguments.flag("disable_ignore_empty_think")
-        {
-            arguments.set("loss_scale", "default+ignore_empty_think");
-        }
-        if arguments
-            .dict()
-            .get("merge_lora")
-            .is_some_and(Value::is_null)
-        {
-            let merge = arguments.flag("save_safetensors");
-            arguments.set("merge_lora", merge);
-        }
-        Ok(())
-    }
-
-    /// `args.json`: every argument, then what the release adds to them.
-    fn saved_arguments(&self, micro_batches: usize) -> Dict {
-        let model = self.model_folder.to_string_lossy().into_owned();
-        let name = self
-            .model_folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let info = format!(
-            "ModelInfo(model_type='qwen3', model_dir='{model}', torch_dtype=torch.bfloat16, max_model_len={}, task_type='causal_lm')",
-            self.config.max_position_embeddings
-        );
-        self.arguments
-            .dict()
-            .with("swift_version", "4.6.0")
-            .with("ckpt_dir", Value::Null)
-            .with("rank", self.world.rank)
-            .with("global_world_size", self.world.size)
-            .with("local_world_size", self.world.local_size)
-            .with("model_suffix", name)
-            .with("model_info", info)
-            .with(
-                "model_meta",
-                "ModelMeta(model_type='qwen3', architectures=['Qwen3ForCausalLM'])",
-            )
-            .with("model_dir", model)
-            .with(
-                "template_meta",
-                "Qwen3MixedTemplateMeta(template_type='qwen3')",
-            )
-            .with(
-                "_val_dataset_exists",
-                !self.arguments.list("val_dataset").is_empty()
-                    || self.arguments.number("split_dataset_ratio").unwrap_or(0.0) > 0.0,
-            )
-            .with("hub", "<class 'swift.hub.hub.MSHub'>")
-            .with(
-                "seq_length",
-                self.arguments
-                    .integer("max_length")
-                    .map_or(Value::Null, Value::from),
-            )
-            .with("is_multimodal", false)
-            .with(
-                "megatron_model_meta",
-                "ModelMeta(model_type='gpt', model_types=['qwen3'])",
-            )
-            .with("fp8", Value::Null)
-            .with("fp4", Value::Null)
-            .with("world_size", self.world.size)
-            .with("data_parallel_size", self.world.data())
-            .with("num_microbatches", micro_batches)
-    }
-}
-
-/// `name=value, …`, the inside of a dataclass's repr.
-fn call(dict: &Dict) -> String {
-    let pair = |(name, value): &(String, Value)| format!("{name}={}", python::repr(value));
-    dict.0.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
 /// A bar that was over before anyone could look.
@@ -709,25 +343,6 @@ fn bars(world: &World, name: &str, total: usize) {
             "\r{name}:   0%|          | 0/{total} [00:00<?, ?it/s]\r{name}: 100%|{full}| {total}/{total} [00:00<00:00]"
         );
     }
-}
-
-/// The labels as text, what is not learnt as `[-100 * N]`.
-fn masked(tokenizer: &Tokenizer, sample: &super::batch::Sample) -> Result<String> {
-    let mut text = String::new();
-    let mut from = 0;
-    while from < sample.tokens.len() {
-        let learnt = sample.learnt[from];
-        let count = sample.learnt[from..]
-            .iter()
-            .take_while(|other| **other == learnt)
-            .count();
-        match learnt {
-            true => text += &tokenizer.decode(&sample.tokens[from..from + count], false)?,
-            false => text += &format!("[-100 * {count}]"),
-        }
-        from += count;
-    }
-    Ok(text)
 }
 
 /// Where config and tokenizer are: `--model`, or what the MCore model's `args.json` names.
