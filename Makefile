@@ -8,6 +8,9 @@ help: ## List the commands
 up: ## Install what is missing, build, start two rehearsal nodes and the console
 	@scripts/up.sh
 
+demo: ## Walk the whole path through the HTTP API: train, gather, export, deploy, ask (console of its own, data/demo)
+	@scripts/demo.sh
+
 down: ## Stop the rehearsal nodes and the jobs on them
 	@scripts/down.sh
 
@@ -23,4 +26,4 @@ check: ## Format, clippy for host and wasm, boundaries, unit tests: before each 
 test: ## Everything CI runs: check, supervisor and API tests, browser walks
 	@scripts/test.sh
 
-.PHONY: help up down reset build check test
+.PHONY: help up demo down reset build check test

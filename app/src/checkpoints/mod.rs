@@ -4,4 +4,4 @@ mod export_form;
 pub mod server_fns;
 mod table;
 
-pub use table::CheckpointTable;
+pub use table::{CheckpointReads, CheckpointTable, checkpoint_reads};

@@ -12,6 +12,7 @@ use super::export_form::ExportForm;
 use super::server_fns::{gather_checkpoint, jobs_of_checkpoints, list_checkpoints};
 use crate::context::use_language;
 use crate::error::AppError;
+use crate::experiments::server_fns::get_experiment;
 use crate::nodes::server_fns::list_nodes;
 use crate::shared::badge::kind_word;
 use crate::shared::format::{count, size};
@@ -19,58 +20,61 @@ use crate::shared::live::use_live;
 use crate::shared::{Ago, JobBadge, Load};
 use crate::texts::{checkpoints as t, common as c};
 
-/// Everything the table shows, read together so that it never shows halves.
-async fn read(
-    experiment: String,
-    nodes: Vec<NodeId>,
-) -> Result<
-    (
-        Vec<Checkpoint>,
-        HashMap<String, JobView>,
-        Vec<(NodeId, String)>,
-    ),
-    AppError,
-> {
+type Shown = (
+    Vec<Checkpoint>,
+    HashMap<String, JobView>,
+    Vec<(NodeId, String)>,
+);
+
+/// Everything the table shows, read together so that it never shows halves. Made by the page, outside of every `Load`.
+pub type CheckpointReads = Resource<Result<Shown, AppError>>;
+
+/// For the experiment that `id` names.
+pub fn checkpoint_reads(id: impl Fn() -> String + Copy + Send + Sync + 'static) -> CheckpointReads {
+    let live = use_live();
+    Resource::new(
+        move || (id(), live.kind("checkpoint"), live.kind("job")),
+        |(id, ..)| read(id),
+    )
+}
+
+async fn read(experiment: String) -> Result<Shown, AppError> {
     let mut checkpoints = list_checkpoints(experiment.clone()).await?;
     checkpoints.sort_by(|a, b| {
         b.attempt_id
             .cmp(&a.attempt_id)
             .then(b.iteration.cmp(&a.iteration))
     });
-    let jobs = jobs_of_checkpoints(experiment).await?.into_iter().collect();
+    let jobs = jobs_of_checkpoints(experiment.clone())
+        .await?
+        .into_iter()
+        .collect();
     let clusters = list_nodes().await?;
     let all = || clusters.iter().flat_map(|(_, nodes)| nodes);
-    let named = nodes.into_iter().map(|id| {
-        let name = all()
-            .find(|view| view.node.id == id)
-            .map_or_else(|| id.to_string(), |view| view.node.name.clone());
-        (id, name)
-    });
+    // In rank order, main node first.
+    let view = get_experiment(experiment).await?;
+    let processes = view
+        .job()
+        .map(|job| job.processes.clone())
+        .unwrap_or_default();
+    let named = processes
+        .into_iter()
+        .map(|process| process.node_id)
+        .map(|id| {
+            let name = all()
+                .find(|view| view.node.id == id)
+                .map_or_else(|| id.to_string(), |view| view.node.name.clone());
+            (id, name)
+        });
     Ok((checkpoints, jobs, named.collect()))
 }
 
 #[component]
-pub fn CheckpointTable(
-    experiment: String,
-    /// In rank order, main node first.
-    nodes: Vec<NodeId>,
-) -> impl IntoView {
+pub fn CheckpointTable(reads: CheckpointReads) -> impl IntoView {
     let language = use_language();
-    let live = use_live();
-    let all = Resource::new(
-        move || {
-            (
-                experiment.clone(),
-                nodes.clone(),
-                live.kind("checkpoint"),
-                live.kind("job"),
-            )
-        },
-        |(experiment, nodes, ..)| read(experiment, nodes),
-    );
     let exporting = RwSignal::new(None::<String>);
     view! {
-        <Load resource=all let:all>
+        <Load resource=reads let:all>
             <p class="empty" hidden=move || all.with(|(checkpoints, ..)| !checkpoints.is_empty())>{t::none(language)}</p>
             {move || all.with(|(checkpoints, jobs, nodes)| (!checkpoints.is_empty()).then(|| view! {
                 <table class="table">

@@ -9,10 +9,10 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
 use crate::browser;
-use crate::checkpoints::CheckpointTable;
+use crate::checkpoints::{CheckpointReads, CheckpointTable, checkpoint_reads};
 use crate::context::use_language;
 use crate::jobs::JobBody;
-use crate::metrics::ChartsPanel;
+use crate::metrics::{ChartReads, ChartsPanel};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
@@ -35,10 +35,11 @@ pub fn ExperimentPage() -> impl IntoView {
         },
         |(id, ..)| get_experiment(id),
     );
+    let (charts, checkpoints) = (ChartReads::new(id), checkpoint_reads(id));
     view! {
         <Load resource=view let:shown>
             <Head shown/>
-            <Tabs shown/>
+            <Tabs shown charts checkpoints/>
         </Load>
     }
 }
@@ -124,7 +125,11 @@ fn Actions(id: String, is_running: Memo<bool>) -> impl IntoView {
 }
 
 #[component]
-fn Tabs(shown: Signal<ExperimentView>) -> impl IntoView {
+fn Tabs(
+    shown: Signal<ExperimentView>,
+    charts: ChartReads,
+    checkpoints: CheckpointReads,
+) -> impl IntoView {
     let language = use_language();
     let query = use_query_map();
     let tab = Memo::new(move |_| {
@@ -132,15 +137,7 @@ fn Tabs(shown: Signal<ExperimentView>) -> impl IntoView {
             .with(|q| q.get("tab"))
             .unwrap_or_else(|| "charts".to_owned())
     });
-    let (id, nodes) = shown.with_untracked(|s| {
-        let nodes = s.job().map(|job| {
-            job.processes
-                .iter()
-                .map(|p| p.node_id.clone())
-                .collect::<Vec<_>>()
-        });
-        (s.experiment.id.to_string(), nodes.unwrap_or_default())
-    });
+    let id = shown.with_untracked(|s| s.experiment.id.to_string());
     let names = [
         ("charts", t::charts(language)),
         ("logs", t::logs(language)),
@@ -156,8 +153,8 @@ fn Tabs(shown: Signal<ExperimentView>) -> impl IntoView {
         {move || match tab.get().as_str() {
             "logs" => view! { <Logs shown/> }.into_any(),
             "recipe" => view! { <Recipe shown/> }.into_any(),
-            "checkpoints" => view! { <CheckpointTable experiment=id.clone() nodes=nodes.clone()/> }.into_any(),
-            _ => view! { <ChartsPanel experiment=id.clone()/> }.into_any(),
+            "checkpoints" => view! { <CheckpointTable reads=checkpoints/> }.into_any(),
+            _ => view! { <ChartsPanel experiment=id.clone() reads=charts/> }.into_any(),
         }}
     }
 }

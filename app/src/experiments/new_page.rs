@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use domain::datasets::Dataset;
-use domain::experiments::form::Form;
+use domain::experiments::form::{Form, Preview};
 use domain::finding::Finding;
 use domain::models::{Format, Model};
 use domain::nodes::{Cluster, NodeView};
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
@@ -130,7 +131,21 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
         }
         now
     });
-    let preview = Resource::new(move || settled.get(), preview_experiment);
+    // Looked at from the browser only: it asks the nodes, for which no page should wait.
+    let preview = RwSignal::new(None::<Result<Preview, AppError>>);
+    let asked = StoredValue::new(0_u32);
+    Effect::new(move |_| {
+        let form = settled.get();
+        asked.update_value(|count| *count += 1);
+        let own = asked.get_value();
+        spawn_local(async move {
+            let answer = preview_experiment(form).await;
+            // An answer to what was typed before is no answer any more.
+            if asked.try_get_value() == Some(own) {
+                preview.try_set(Some(answer));
+            }
+        });
+    });
     let key = StoredValue::new(String::new());
     let launch = Action::new(move |(): &()| {
         if key.with_value(String::is_empty) {
@@ -157,6 +172,12 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
             }),
         }
     });
+    let shown = Signal::derive(move || match preview.get() {
+        Some(Ok(preview)) => preview,
+        _ => Preview::default(),
+    });
+    let is_asked =
+        Signal::derive(move || preview.with(Option::is_none) || form.get() != settled.get());
     let on_key = move |event: ev::KeyboardEvent| {
         if event.ctrl_key() && event.key() == "Enter" {
             event.prevent_default();
@@ -182,9 +203,10 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
                 {move || refused.get().filter(|error| error.findings().is_empty()).map(|error| view! {
                     <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p>
                 })}
-                <Load resource=preview let:preview>
-                    <Outcome preview pending=launch.pending()/>
-                </Load>
+                {move || preview.with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err().cloned())).map(|error| view! {
+                    <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p>
+                })}
+                <Outcome preview=shown is_asked pending=launch.pending()/>
                 <p class="soft">{t::keys_help(language)} " · " <A href="/experiments">{c::cancel(language)}</A></p>
             </aside>
         </form>

@@ -10,7 +10,12 @@ use crate::shared::format::count;
 use crate::texts::{common as c, experiments as t};
 
 #[component]
-pub fn Outcome(preview: Signal<Preview>, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
+pub fn Outcome(
+    preview: Signal<Preview>,
+    /// The nodes are being asked.
+    is_asked: Signal<bool>,
+    #[prop(into)] pending: Signal<bool>,
+) -> impl IntoView {
     let language = use_language();
     let shown = RwSignal::new(0_usize);
     let is_ready = Memo::new(move |_| preview.with(Preview::is_ready));
@@ -48,6 +53,7 @@ pub fn Outcome(preview: Signal<Preview>, #[prop(into)] pending: Signal<bool>) ->
         </dl>
         <Findings of=Signal::derive(move || preview.with(|p| p.findings.clone())) field=""/>
         <p class="soft" role="status">{move || match stops.get() {
+            _ if is_asked.get() => t::previewing(language).to_owned(),
             0 => t::preview_ok(language).to_owned(),
             n => t::to_mend(language, n),
         }}</p>

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::{A, Redirect};
 
-use super::tour::TourPanel;
+use super::tour::{TourPanel, tour_read};
 use crate::context::{use_language, use_viewer};
 use crate::datasets::server_fns::list_datasets;
 use crate::experiments::ExperimentRows;
@@ -35,6 +35,7 @@ pub fn HomePage() -> impl IntoView {
         <Title text=""/>
         <h1 class="sr-only">{c::home(viewer.language)}</h1>
         <Path/>
+        <Rehearsal/>
         <Running/>
         <Jobs/>
         <Gpus/>
@@ -119,7 +120,6 @@ fn Path() -> impl IntoView {
                     </section>
                 })
             }}
-            <Rehearsal/>
         </Load>
     }
 }
@@ -128,9 +128,10 @@ fn Path() -> impl IntoView {
 #[component]
 fn Rehearsal() -> impl IntoView {
     let clusters = Resource::new(|| (), |()| list_nodes());
+    let tour = tour_read();
     view! {
         <Load resource=clusters let:clusters>
-            {move || clusters.with(|all| all.iter().any(|(cluster, _)| cluster.is_rehearsal)).then(|| view! { <TourPanel/> })}
+            {move || clusters.with(|all| all.iter().any(|(cluster, _)| cluster.is_rehearsal)).then(|| view! { <TourPanel tour/> })}
         </Load>
     }
 }

@@ -59,11 +59,16 @@ pub async fn start_tour() -> Result<(), AppError> {
     Ok(backend::tour::start(&backend, &actor)?)
 }
 
+/// Made by the page, outside of every `Load`.
+pub fn tour_read() -> Resource<Result<TourShown, AppError>> {
+    let live = use_live();
+    Resource::new(move || live.kind("tour"), |_| get_tour())
+}
+
 /// Shown where a rehearsal cluster is: on other nodes nobody knows what to train.
 #[component]
-pub fn TourPanel() -> impl IntoView {
-    let (language, live) = (use_language(), use_live());
-    let tour = Resource::new(move || live.kind("tour"), |_| get_tour());
+pub fn TourPanel(tour: Resource<Result<TourShown, AppError>>) -> impl IntoView {
+    let language = use_language();
     let start = Action::new(|(): &()| start_tour());
     view! {
         <Load resource=tour let:tour>

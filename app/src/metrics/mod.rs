@@ -7,4 +7,4 @@ mod panel;
 pub mod server_fns;
 mod table_twin;
 
-pub use panel::ChartsPanel;
+pub use panel::{ChartReads, ChartsPanel};

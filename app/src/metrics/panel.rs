@@ -35,8 +35,30 @@ pub struct Shared {
     pub attempt: RwSignal<Option<u32>>,
 }
 
+/// What a panel reads. Made by the page, outside of every `Load`: resources are matched between server and browser by the order in
+/// which they are made, and what is made inside a `Load` comes at another moment on each side.
+#[derive(Clone, Copy)]
+pub struct ChartReads {
+    series: Resource<Result<Vec<Summary>, AppError>>,
+    first: Resource<Result<Vec<Drawn>, AppError>>,
+}
+
+impl ChartReads {
+    /// For the experiment that `id` names.
+    pub fn new(id: impl Fn() -> String + Copy + Send + Sync + 'static) -> ChartReads {
+        let live = use_live();
+        ChartReads {
+            series: Resource::new(
+                move || (id(), live.subject("series", &id())),
+                |(id, _)| list_series(id),
+            ),
+            first: Resource::new(id, first_paint),
+        }
+    }
+}
+
 #[component]
-pub fn ChartsPanel(experiment: String) -> impl IntoView {
+pub fn ChartsPanel(experiment: String, reads: ChartReads) -> impl IntoView {
     let live = use_live();
     let shared = Shared {
         experiment: StoredValue::new(experiment.clone()),
@@ -48,27 +70,13 @@ pub fn ChartsPanel(experiment: String) -> impl IntoView {
         is_log: RwSignal::new(false),
         attempt: RwSignal::new(None),
     };
-    let id = experiment.clone();
-    // The list changes when a series appears, not with every point: that is `series` of one subject, read through a memo.
-    let beat = {
-        let id = id.clone();
-        move || live.subject("series", &id)
-    };
-    let series = Resource::new(
-        {
-            let (id, beat) = (id.clone(), beat.clone());
-            move || (id.clone(), beat())
-        },
-        |(id, _)| list_series(id),
-    );
-    let first = Resource::new(move || id.clone(), |id| first_paint(id));
-    keep_fresh(shared, beat);
+    keep_fresh(shared, move || live.subject("series", &experiment));
     view! {
-        <Load resource=first let:first>
+        <Load resource=reads.first let:first>
             {
                 let first = StoredValue::new(first.get_untracked());
                 view! {
-                    <Load resource=series let:series>
+                    <Load resource=reads.series let:series>
                         <Controls shared series/>
                         <Grid shared series first/>
                     </Load>

@@ -1,20 +1,23 @@
 //! Copying a model to the other nodes of its cluster, which training needs where the disk is not shared.
 
 use domain::models::Model;
+use domain::nodes::{Cluster, NodeView};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::server_fns::copy_model;
 use crate::context::use_language;
-use crate::nodes::server_fns::list_nodes;
+use crate::error::AppError;
 use crate::shared::Load;
 use crate::texts::models as t;
 
+/// Made by the page, outside of every `Load`.
+pub type NodeReads = Resource<Result<Vec<(Cluster, Vec<NodeView>)>, AppError>>;
+
 /// One button a node; nothing where the cluster has one node only.
 #[component]
-pub fn Copies(model: Model) -> impl IntoView {
+pub fn Copies(model: Model, nodes: NodeReads) -> impl IntoView {
     let language = use_language();
-    let nodes = Resource::new(|| (), |()| list_nodes());
     let model = StoredValue::new(model);
     view! {
         <Load resource=nodes let:clusters>

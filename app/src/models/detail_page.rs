@@ -12,6 +12,7 @@ use super::server_fns::{ModelShown, get_model};
 use super::{PrecisionVerdict, format_name};
 use crate::context::use_language;
 use crate::jobs::JobBody;
+use crate::nodes::server_fns::list_nodes;
 use crate::shared::badge::kind_word;
 use crate::shared::format::{count, size};
 use crate::shared::live::use_live;
@@ -27,6 +28,7 @@ pub fn ModelPage() -> impl IntoView {
         move || (id(), live.kind("model"), live.kind("job")),
         |(id, ..)| get_model(id),
     );
+    let nodes = Resource::new(|| (), |()| list_nodes());
     view! {
         <Load resource=model let:shown>
             <ModelHead shown/>
@@ -35,7 +37,7 @@ pub fn ModelPage() -> impl IntoView {
             <Precision shown/>
             <MakingJob shown/>
             <NextStep shown/>
-            <Copies model=shown.with_untracked(|s| s.model.clone())/>
+            <Copies model=shown.with_untracked(|s| s.model.clone()) nodes/>
         </Load>
     }
 }
