@@ -82,7 +82,17 @@ async fn lineage(backend: &Backend, actor: &Actor, model: &Model) -> Result<Vec<
     };
     let mut steps = vec![own(model)];
     let mut origin = model.origin.clone();
-    while let Origin::Converted { from, .. } | Origin::Exported { base: from, .. } = origin {
+    loop {
+        let from = match origin {
+            Origin::Registered => break,
+            Origin::Converted { from, .. } => from,
+            Origin::Exported {
+                checkpoint, base, ..
+            } => {
+                steps.extend(trained(backend, actor, &checkpoint).await?);
+                base
+            }
+        };
         let Some(ancestor) = backend.store().model(&actor.project, &from).await? else {
             break;
         };
@@ -91,6 +101,28 @@ async fn lineage(backend: &Backend, actor: &Actor, model: &Model) -> Result<Vec<
     }
     steps.reverse();
     Ok(steps)
+}
+
+/// The run and the iteration that a model was exported from.
+async fn trained(
+    backend: &Backend,
+    actor: &Actor,
+    checkpoint: &domain::ids::CheckpointId,
+) -> Result<Option<Step>> {
+    let store = backend.store();
+    let Some(checkpoint) = store.checkpoint(&actor.project, checkpoint).await? else {
+        return Ok(None);
+    };
+    let Some(attempt) = store.attempt(&checkpoint.attempt_id).await? else {
+        return Ok(None);
+    };
+    let experiment = store
+        .experiment(&actor.project, &attempt.experiment_id)
+        .await?;
+    Ok(experiment.map(|experiment| Step {
+        text: format!("{} · {}", experiment.name, checkpoint.iteration),
+        address: format!("/experiments/{}?tab=checkpoints", experiment.id),
+    }))
 }
 
 /// Registers a folder on a node after looking into it. Findings are on `path` and `name`.

@@ -11,6 +11,7 @@ const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 export class Console {
   readonly folder = mkdtempSync(join(tmpdir(), "trainyard-walk-"));
   url = "";
+  private listen = "";
   setup = "";
   private process?: ChildProcess;
 
@@ -23,20 +24,34 @@ export class Console {
     };
     const up = spawnSync(join(root, "scripts/rehearsal_up.sh"), { env, encoding: "utf8" });
     if (up.status !== 0) throw new Error(`the rehearsal did not start: ${up.stdout}${up.stderr}`);
-    const listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
-    this.url = `http://${listen}`;
-    const words = ["serve", "--data", join(this.folder, "console"), "--listen", listen, "--rehearsal", join(this.folder, "rehearsal/cluster.json")];
+    this.listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
+    this.url = `http://${this.listen}`;
+    this.setup = await this.serve(/http:\S+\/setup\?token=\S+/);
+  }
+
+  /** Starts the process and answers what it prints once it listens. */
+  private async serve(said: RegExp): Promise<string> {
+    const words = ["serve", "--data", join(this.folder, "console"), "--listen", this.listen, "--rehearsal", join(this.folder, "rehearsal/cluster.json")];
     this.process = spawn(join(target, "debug/trainyard"), words, { stdio: ["ignore", "pipe", "pipe"] });
-    this.setup = await new Promise<string>((done, failed) => {
+    return new Promise<string>((done, failed) => {
       let text = "";
       this.process?.stdout?.on("data", (bytes: Buffer) => {
         text += bytes.toString();
-        const link = text.match(/http:\S+\/setup\?token=\S+/);
-        if (link) done(link[0]);
+        const found = text.match(said);
+        if (found) done(found[0]);
       });
       this.process?.stderr?.on("data", (bytes: Buffer) => (text += bytes.toString()));
       this.process?.on("exit", () => failed(new Error(`the console ended: ${text}`)));
     });
+  }
+
+  /** Ends the process as a power cut would, and starts it again. */
+  async killAndStartAgain(): Promise<void> {
+    this.process?.removeAllListeners("exit");
+    const ended = new Promise((done) => this.process?.on("exit", done));
+    this.process?.kill("SIGKILL");
+    await ended;
+    await this.serve(/Trainyard is at/);
   }
 
   /** Where node-1 keeps what is bundled. */

@@ -147,7 +147,8 @@ fn Tabs(
     view! {
         <nav class="tabs" aria-label=t::parts(language)>
             {names.map(|(key, name)| view! {
-                <A href=format!("?tab={key}") attr:class="tab" attr:aria-current=move || (tab.get() == key).then_some("page")>{name}</A>
+                // A plain link: the router's own marks every address of this page as the current one.
+                <a href=format!("?tab={key}") class="tab" aria-current=move || (tab.get() == key).then_some("page")>{name}</a>
             }).collect_view()}
         </nav>
         {move || match tab.get().as_str() {
@@ -205,7 +206,7 @@ fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
             domain::language::Language::Zh => field.label.1,
         };
         view! {
-            <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>"--" {field.flag}</code></td></tr>
+            <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>{format!("--{}", field.flag)}</code></td></tr>
         }
     }).collect_view();
     let extra = fields::write_extra(&setup.recipe.extra);

@@ -172,7 +172,7 @@ fn Argument(
     view! {
         <div class="field" data-has=has hidden=move || !is_used.get()>
             <label class="field-label" for=key>
-                {said(field.label, language)} " " <code>"--" {field.flag}</code>
+                {said(field.label, language)} " " <code>{format!("--{}", field.flag)}</code>
                 <button type="button" class="changed" hidden=move || !is_changed.get() title=t::changed(language) aria-label=t::changed(language)
                     on:click=move |_| set(form.with_untracked(|f| Form::of_preset(&f.preset).recipe.remove(key)).unwrap_or_default())></button>
             </label>

@@ -69,7 +69,7 @@ pub fn Chart(
         "chart-{}",
         name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
     );
-    let colour = names::colour(&format!("{}/{name}", shared.experiment.get_value()));
+    let colour = names::colour(&shared.experiment.get_value());
     let frame = format!("{id}-frame");
     let first_paint = first_paint(first.as_ref(), colour);
     let name = StoredValue::new(name);

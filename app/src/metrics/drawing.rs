@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::shared::format::significant;
+use crate::shared::format::{count, significant};
 
 /// Space around the plot in CSS pixels, fixed, so that a pointer's place is arithmetic and no text has to be measured.
 pub const LEFT: f64 = 52.0;
@@ -116,7 +116,7 @@ pub fn draw<DB: DrawingBackend>(
         .axis_style(palette.grid)
         .x_labels(6)
         .y_labels(5)
-        .x_label_formatter(&|x| significant(x.round(), 6).trim_end_matches(".0").to_owned())
+        .x_label_formatter(&|x| count(x.round().max(0.0) as u64))
         .y_label_formatter(&|y| significant(if is_log { 10f64.powf(*y) } else { *y }, 3))
         .x_label_style(label.clone())
         .y_label_style(label)

@@ -22,7 +22,13 @@ impl Live {
             lost_since: RwSignal::new(None),
         };
         provide_context(live);
-        Effect::new(move |_| crate::browser::listen(live));
+        // Who is not logged in is told nothing.
+        let is_inside = crate::context::use_viewer().person.is_some();
+        Effect::new(move |_| {
+            if is_inside {
+                crate::browser::listen(live);
+            }
+        });
     }
 
     fn counter(self, key: String) -> ArcRwSignal<u64> {

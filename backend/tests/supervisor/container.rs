@@ -127,6 +127,13 @@ impl backend::hosts::Host for Node {
             .await
     }
 
+    async fn stream(
+        &self,
+        command: &str,
+    ) -> Result<tokio::sync::mpsc::Receiver<bytes::Bytes>, backend::hosts::HostError> {
+        backend::hosts::local::LocalHost.stream(command).await
+    }
+
     async fn connect(
         &self,
         port: u16,

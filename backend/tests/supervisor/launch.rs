@@ -39,6 +39,10 @@ impl Host for Dying {
         std::future::pending().await
     }
 
+    async fn stream(&self, command: &str) -> Result<tokio::sync::mpsc::Receiver<Bytes>, HostError> {
+        self.node.stream(command).await
+    }
+
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {
         self.node.connect(port).await
     }

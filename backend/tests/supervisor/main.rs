@@ -4,6 +4,7 @@ mod container;
 mod launch;
 mod stops;
 mod support;
+mod transfers;
 
 use std::path::Path;
 

@@ -34,17 +34,19 @@ impl Sshd {
                 .expect("ssh-keygen runs (Debian: openssh-client)");
             assert!(made.success());
         }
+        std::fs::create_dir(folder.path().join(".ssh")).expect("made");
         std::fs::copy(
             folder.path().join("user_key.pub"),
-            folder.path().join("authorized_keys"),
+            folder.path().join(".ssh/authorized_keys"),
         )
         .expect("copied");
         let at = |name: &str| folder.path().join(name).display().to_string();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-             PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\n",
+             PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nSetEnv HOME={}\n",
             at("host_key"),
-            at("authorized_keys")
+            at(".ssh/authorized_keys"),
+            folder.path().display()
         );
         std::fs::write(folder.path().join("sshd_config"), config).expect("written");
         let mut server = Sshd {
@@ -96,6 +98,11 @@ impl Sshd {
                 .status()
                 .ok();
         }
+    }
+
+    /// What may log in now.
+    pub fn authorized_keys(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(".ssh/authorized_keys")).expect("the keys")
     }
 
     pub fn private_key(&self) -> String {
@@ -183,13 +190,16 @@ impl Console {
 
     /// Registers `count` nodes that are all reached through `sshd`, each with a work folder of its own below `work`.
     pub async fn nodes(&self, sshd: &Sshd, work: &Path, count: u32) -> Vec<NodeId> {
-        let key = hosts::first_contact("127.0.0.1", sshd.port)
-            .await
-            .expect("a host key");
+        let ways: Vec<(&Sshd, u16)> = (0..count).map(|_| (sshd, sshd.port)).collect();
+        self.nodes_at(&ways, work).await
+    }
+
+    /// Registers one cluster with a node for each server, reached at the port that stands beside it.
+    pub async fn nodes_at(&self, ways: &[(&Sshd, u16)], work: &Path) -> Vec<NodeId> {
         let cluster = Cluster {
             id: clock::new_id(),
             project_id: self.actor.project.clone(),
-            name: format!("cluster {}", sshd.port),
+            name: format!("cluster {}", ways[0].1),
             is_rehearsal: false,
             created_at: clock::now(),
         };
@@ -201,7 +211,10 @@ impl Console {
                 .expect("stored")
         );
         let mut ids = Vec::new();
-        for rank in 0..count {
+        for (rank, (sshd, port)) in (0..).zip(ways) {
+            let key = hosts::first_contact("127.0.0.1", *port)
+                .await
+                .expect("a host key");
             let secret = secrets::keep(
                 &self.backend,
                 &self.actor.project,
@@ -220,7 +233,7 @@ impl Console {
                 name: format!("node-{rank}"),
                 address: Address {
                     host: "127.0.0.1".to_owned(),
-                    port: sshd.port,
+                    port: *port,
                     user: user(),
                 },
                 key: secret.expect("kept"),
