@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rehearsal::node::commands::{self, NodeArguments};
+use rehearsal::serving::engine;
 use rehearsal::{pretraining, programs};
 
 #[derive(Debug, Parser)]
@@ -58,6 +59,8 @@ fn main() -> ExitCode {
     let outcome = match called.as_deref() {
         Some("nvidia-smi") => programs::nvidia_smi::run(&words[1..]).map(|text| print!("{text}")),
         Some("python3" | "python") => return programs::python::run(&words[1..]),
+        Some(engine::TITLE) => return engine::run(),
+        Some(title) if title.starts_with(engine::WORKER_TITLE) => return engine::run_worker(),
         _ => own_command(),
     };
     match outcome {

@@ -295,7 +295,8 @@ fn hidden_future(tokens: usize, seen: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(mask, (1, tokens, seen), &Device::Cpu)?)
 }
 
-fn choose(mut logits: Vec<f32>, said: &[u32], sampling: &Sampling, random: &mut StdRng) -> u32 {
+/// The next token after `logits`, of an answer that is `said` so far.
+pub fn choose(mut logits: Vec<f32>, said: &[u32], sampling: &Sampling, random: &mut StdRng) -> u32 {
     let mut unique = said.to_vec();
     unique.sort_unstable();
     unique.dedup();

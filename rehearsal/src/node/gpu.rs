@@ -20,16 +20,20 @@ pub struct Holder {
     pub name: String,
 }
 
-/// Where the node that this process runs on keeps its state, from `TRAINYARD_REHEARSAL_STATE`. None outside a node.
+/// Everything that runs on a node has this in its environment: where the node keeps its state.
+pub const STATE_VARIABLE: &str = "TRAINYARD_REHEARSAL_STATE";
+
+/// Where the node that this process runs on keeps its state. None outside a node.
 pub fn state_folder() -> Option<PathBuf> {
-    std::env::var_os("TRAINYARD_REHEARSAL_STATE").map(PathBuf::from)
+    std::env::var_os(STATE_VARIABLE).map(PathBuf::from)
 }
 
 /// Says that this process holds `bytes` of a GPU's memory, until it ends.
 pub fn register(state: &Path, gpu: u32, bytes: u64) -> anyhow::Result<()> {
     let pid = std::process::id();
     let ticks = start_ticks(pid).context("a living process has a start time")?;
-    let name = fs::read_link("/proc/self/exe")?.display().to_string();
+    // By the name it was called, as the driver lists a Python or a process that gave itself a title.
+    let name = std::env::args().next().unwrap_or_default();
     let folder = state.join(format!("gpu/{gpu}"));
     fs::create_dir_all(&folder)?;
     let file = folder.join(pid.to_string());

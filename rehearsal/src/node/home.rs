@@ -70,7 +70,7 @@ fn packages(ms_swift: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
             ("modelscope", "1.31.0"),
             ("numpy", "2.2.6"),
             ("pyarrow", "22.0.0"),
-            ("vllm", "0.11.0"),
+            ("vllm", crate::serving::VERSION),
         ],
         "3.9.3" => &[
             ("megatron_core", "0.13.1"),
@@ -80,7 +80,7 @@ fn packages(ms_swift: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
             ("modelscope", "1.30.0"),
             ("numpy", "1.26.4"),
             ("pyarrow", "21.0.0"),
-            ("vllm", "0.10.1"),
+            ("vllm", crate::serving::VERSION),
         ],
         other => bail!("the rehearsal plays ms-swift 4.6.0 and 3.9.3, not {other}"),
     };

@@ -40,7 +40,7 @@ fn launch(name: &str, arguments: &[String]) -> Option<ExitCode> {
     match name {
         "megatron" => Some(code(megatron::run(arguments))),
         "swift" => Some(code(swift::run(arguments))),
-        "vllm" => Some(code(vllm::run(arguments))),
+        "vllm" => Some(vllm::run(arguments)),
         _ => None,
     }
 }
