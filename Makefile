@@ -26,4 +26,10 @@ check: ## Format, clippy for host and wasm, boundaries, unit tests: before each 
 test: ## Everything CI runs: check, supervisor and API tests, browser walks
 	@scripts/test.sh
 
-.PHONY: help up demo down reset build check test
+test-full: ## What is too slow for CI: the dataset is learnt, real torch and transformers read our files
+	@scripts/test_full.sh
+
+bench: ## Measure, and write docs/benchmarks.md and .json
+	@scripts/bench.sh
+
+.PHONY: help up demo down reset build check test test-full bench

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use candle_core::{DType, Tensor};
 use rehearsal::checkpoints::{self, Contents};
+use rehearsal::model::hf::{Cache, Qwen3};
 use rehearsal::model::{Config, Tensors, weights};
 
 fn base() -> PathBuf {
@@ -428,4 +429,31 @@ fn a_node_of_the_older_release_says_what_the_captured_one_said() {
             "latest_checkpointed_iteration.txt"
         ]
     );
+}
+
+#[test]
+#[ignore = "needs transformers: TORCH_PYTHON names a python3 that has it; part of `make test-full`"]
+fn transformers_itself_sees_the_same_logits_in_the_base_and_in_what_was_exported() {
+    let root = tempfile::tempdir().unwrap();
+    to_mcore(root.path(), "mcore", "");
+    to_hf(root.path(), "mcore", "hf", "");
+    let tokens: Vec<u32> = (0..40).map(|n| n * 37 % 1900).collect();
+    let python = std::env::var("TORCH_PYTHON").unwrap_or_else(|_| "python3".into());
+    for folder in [base(), root.path().join("hf")] {
+        let output = Command::new(&python)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transformers_logits.py"))
+            .arg(&folder)
+            .arg(format!("{tokens:?}"))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        let theirs: Vec<Vec<f32>> = serde_json::from_slice(&output.stdout).unwrap();
+        let model = Qwen3::load(&folder).unwrap();
+        let logits = model.forward(&tokens, &mut Cache::default()).unwrap();
+        let ours: Vec<Vec<f32>> = logits.to_vec2().unwrap();
+        let pairs = ours.iter().flatten().zip(theirs.iter().flatten());
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-3, "{worst} in {}", folder.display());
+    }
 }

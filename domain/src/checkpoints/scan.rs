@@ -64,22 +64,17 @@ mod tests {
     fn a_run_folder_is_listed_with_what_its_metadata_demands() {
         let folder = tempfile::tempdir().expect("a folder");
         let run = folder.path().join("it's a run");
-        let iteration = run.join("checkpoint-20/iter_0000020");
-        std::fs::create_dir_all(&iteration).expect("made");
-        std::fs::create_dir_all(run.join("checkpoint-20-merged")).expect("made");
-        std::fs::write(run.join("checkpoint-20-merged/model.safetensors"), "x").expect("written");
-        std::fs::write(iteration.join("__0_0.distcp"), "12345").expect("written");
-        std::fs::write(
-            iteration.join(".metadata"),
-            b"\x80\x05X\x0c__0_0.distcpq\x00X\x0c__1_0.distcp__0_0.distcp",
-        )
-        .expect("written");
-        std::fs::write(
-            run.join("checkpoint-20/latest_checkpointed_iteration.txt"),
-            "20",
-        )
-        .expect("written");
-        std::os::unix::fs::symlink("checkpoint-20", run.join("last-checkpoint")).expect("linked");
+        // Laid down by sh: files are nothing that this crate touches.
+        let lay = r#"mkdir -p "$1/checkpoint-20/iter_0000020" "$1/checkpoint-20-merged" && cd "$1" && echo x > checkpoint-20-merged/model.safetensors &&
+            printf 12345 > checkpoint-20/iter_0000020/__0_0.distcp && printf 20 > checkpoint-20/latest_checkpointed_iteration.txt &&
+            printf '\200\005X\014__0_0.distcpq\000X\014__1_0.distcp__0_0.distcp' > checkpoint-20/iter_0000020/.metadata &&
+            ln -s checkpoint-20 last-checkpoint"#;
+        let laid = std::process::Command::new("sh")
+            .args(["-c", lay, "lay"])
+            .arg(&run)
+            .status()
+            .expect("sh runs");
+        assert!(laid.success());
         let output = std::process::Command::new("sh")
             .arg("-c")
             .arg(script(&run.display().to_string()))

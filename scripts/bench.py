@@ -1,0 +1,116 @@
+"""Measures the release console against two rehearsal nodes. Called by bench.sh with the target folder."""
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+root = pathlib.Path(__file__).resolve().parent.parent
+target = (root / sys.argv[1]).resolve()
+console = target / "release/trainyard"
+listen = "127.0.0.1:7871"
+rows = []
+
+
+def row(id, ours, unit, goal, met, command):
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    rows.append({
+        "id": id, "ours": ours, "unit": unit, "goal": goal, "met": met, "peer": None, "peer_figure": None, "command": command,
+        "machine": f"{os.cpu_count()} cores, {cpu}", "date": datetime.date.today().isoformat(),
+    })
+    print(f"  {id:<28} {ours:>10} {unit:<10} goal {goal}")
+
+
+def start(data, rehearsal=None):
+    words = [str(console), "serve", "--data", str(data), "--listen", listen]
+    if rehearsal:
+        words += ["--rehearsal", str(rehearsal)]
+    log = open(data.parent / "console.log", "w")
+    return subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "RUST_LOG": "info"})
+
+
+def answers():
+    try:
+        return urllib.request.urlopen(f"http://{listen}/health", timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def until(what, is_there, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not is_there():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited in vain until {what}")
+        time.sleep(0.001)
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+folder = pathlib.Path(tempfile.mkdtemp(prefix="trainyard-bench-"))
+try:
+    # From exec to the first answer, database made and migrated on the way.
+    starts = []
+    for n in range(7):
+        begun = time.monotonic()
+        process = start(folder / f"fresh-{n}")
+        until("the console answers", answers)
+        starts.append((time.monotonic() - begun) * 1000)
+        stop(process)
+    row("server_start", round(statistics.median(starts), 1), "ms", "≤ 100", statistics.median(starts) <= 100, "exec to first answer on /health, fresh database, median of 7")
+
+    wasm = (root / "target/site/pkg/trainyard_bg.wasm.br").stat().st_size / 1000
+    row("wasm_brotli", round(wasm, 1), "KB", "≤ 600", wasm <= 600, "size of trainyard_bg.wasm.br")
+
+    env = {**os.environ, "TRAINYARD_DATA": str(folder), "TRAINYARD_REHEARSAL_PORT": "2399", "TRAINYARD_REHEARSAL_FIRST_ADDRESS": "51"}
+    subprocess.run([root / "scripts/rehearsal_up.sh"], env=env, check=True, stdout=subprocess.DEVNULL)
+    process = start(folder / "console", folder / "rehearsal/cluster.json")
+    log = folder / "console.log"
+    until("the link is printed", lambda: re.search(r"http://\S+/setup\?token=\S+", log.read_text()))
+    link = re.search(r"http://\S+/setup\?token=\S+", log.read_text()).group()
+
+    begun = time.monotonic()
+    walked = subprocess.run([console, "demo", "--setup", link], capture_output=True, text=True, timeout=900)
+    if walked.returncode:
+        sys.exit(walked.stdout + walked.stderr)
+    seconds = time.monotonic() - begun
+    row("demo_whole_path", round(seconds, 1), "s", "≤ 300", seconds <= 300, "trainyard demo: convert, copy, train, gather, export, deploy two, ask")
+    train = float(re.search(r"Train +([0-9.]+) s", walked.stdout).group(1))
+    row("rehearsal_training", round(train, 1), "s", "≤ 90", train <= 90, "the demo's training step: 320 iterations, 2 nodes × 2 ranks")
+
+    # Idle: two nodes watched, two engines served, nobody looking.
+    time.sleep(10)
+    pss = int(re.search(r"Pss: +(\d+)", pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()).group(1)) / 1024
+    row("idle_pss", round(pss, 1), "MiB", "≤ 25", pss <= 25, "Pss of /proc/PID/smaps_rollup 10 s after the demo, two nodes and two deployments watched")
+
+    password = re.search(r"password (\w+)", walked.stdout).group(1)
+    measured = subprocess.run(
+        ["node", root / "end2end/bench/line_to_pixel.mjs", f"http://{listen}", password, folder / "rehearsal/node-2"],
+        capture_output=True, text=True, timeout=300, cwd=root / "end2end")
+    if measured.returncode:
+        sys.exit(measured.stdout + measured.stderr)
+    delays = json.loads(measured.stdout)
+    middle, worst = statistics.median(delays), sorted(delays)[max(0, int(len(delays) * 0.95) - 1)]
+    row("line_to_pixel_median", round(middle), "ms", "≤ 300", middle <= 300, f"a training run's lines until the chart shows them, {len(delays)} lines, Chromium headless")
+    row("line_to_pixel_p95", round(worst), "ms", "≤ 300", worst <= 300, "the same, 95th percentile")
+    stop(process)
+finally:
+    subprocess.run([root / "scripts/down.sh"], env={**os.environ, "TRAINYARD_DATA": str(folder)}, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+(root / "docs/benchmarks.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+lines = ["# Benchmarks", "", "Written by `make bench`; a row that was not measured in that run is not here. The console is the release build, the rehearsal the dev build.", "",
+         f"{rows[0]['machine']}, {rows[0]['date']}.", "", "| what | ours | goal | met | how |", "|---|---|---|---|---|"]
+lines += [f"| {r['id']} | {r['ours']} {r['unit']} | {r['goal']} | {'yes' if r['met'] else '**no**'} | {r['command']} |" for r in rows]
+(root / "docs/benchmarks.md").write_text("\n".join(lines) + "\n")
