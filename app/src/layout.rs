@@ -7,7 +7,7 @@ use leptos_router::hooks::use_location;
 use leptos_router::{SsrMode, path};
 
 use crate::chat::ChatPage;
-use crate::context::{Theme, Viewer, use_viewer};
+use crate::context::{Theme, Viewer, use_language, use_viewer};
 use crate::datasets::{DatasetPage, DatasetsPage, RegisterDatasetPage};
 use crate::deployments::{DeploymentPage, DeploymentsPage, NewDeploymentPage};
 use crate::experiments::{ExperimentPage, ExperimentsPage, NewExperimentPage};
@@ -16,6 +16,9 @@ use crate::jobs::{ActivityMenu, JobPage, JobsPage};
 use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
 use crate::nodes::{AddNodePage, NodePage, NodesPage};
 use crate::people::{LoginPage, SettingsPage, SetupPage};
+use crate::shared::format::ago;
+use crate::shared::live::use_live;
+use crate::shared::times::use_now;
 use crate::texts::{common as t, experiments, people};
 use domain::language::Language;
 
@@ -34,6 +37,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <a class="skip" href="#main">{t::skip_to_content(language)}</a>
             <Header/>
+            <Lost/>
             <main id="main" class="page" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
@@ -142,6 +146,20 @@ fn ThemeSwitch() -> impl IntoView {
             <input type="hidden" name="next" prop:value=here() value=here()/>
             <button class="frame-button" name="theme" value=next.name() title=title.clone() aria-label=title>{mark}</button>
         </form>
+    }
+}
+
+/// A thin line while the console is not heard; nothing else changes.
+#[component]
+fn Lost() -> impl IntoView {
+    let language = use_language();
+    let (live, now) = (use_live(), use_now());
+    let age = move || {
+        let since = live.lost_since.get()?;
+        Some(ago(now.get()? - since, language))
+    };
+    view! {
+        <p class="lost" role="status" hidden=move || live.lost_since.get().is_none()>{t::reconnecting(language)} " " {age}</p>
     }
 }
 

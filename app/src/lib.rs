@@ -6,7 +6,6 @@
 
 // A page's view is one deeply nested type; the compiler's default depth is for shallower ones.
 #![recursion_limit = "512"]
-#![allow(dead_code, reason = "the rooms that use every text arrive one by one")]
 
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
 compile_error!("`ssr` and `hydrate` are two builds: check them with two commands");

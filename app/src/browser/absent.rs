@@ -27,8 +27,6 @@ pub fn remembered(_key: &str) -> Option<String> {
     None
 }
 
-pub fn replace_address(_address: &str) {}
-
 pub fn scroll_to_end(_element_id: &str) {}
 
 pub fn is_at_end(_element_id: &str) -> bool {

@@ -61,14 +61,6 @@ pub fn remembered(key: &str) -> Option<String> {
         .ok()?
 }
 
-/// Puts another address into the bar without loading anything: for what changes with every move, like a zoom.
-pub fn replace_address(address: &str) {
-    if let Some(Ok(history)) = web_sys::window().map(|w| w.history()) {
-        let state = history.state().unwrap_or_default();
-        let _ = history.replace_state_with_url(&state, "", Some(address));
-    }
-}
-
 /// Scrolls an element to its last line.
 pub fn scroll_to_end(element_id: &str) {
     if let Some(element) = element(element_id) {

@@ -125,7 +125,8 @@ fn lead(tell: impl Fn(String) + 'static) {
 /// An open stream; closed when dropped.
 pub struct Subscription {
     source: EventSource,
-    _callbacks: (Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut()>),
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut()>,
 }
 
 /// Opens a stream of its own, for a reply that is being written. `lost` is told when it ends, however it ends; the stream is then
@@ -150,7 +151,8 @@ pub fn subscribe(
     source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
     Some(Subscription {
         source,
-        _callbacks: (on_message, on_error),
+        _on_message: on_message,
+        _on_error: on_error,
     })
 }
 

@@ -281,7 +281,7 @@ fn aloud(drawn: &Drawn, title: &str, language: domain::language::Language) -> St
             .enumerate()
             .filter(|(_, v)| v.is_finite())
     };
-    let (Some((_, first)), Some((_, last))) = (finite().next(), finite().last()) else {
+    let (Some((_, first)), Some((_, last))) = (finite().next(), finite().next_back()) else {
         return title.to_owned();
     };
     let lowest = finite()
@@ -293,12 +293,9 @@ fn aloud(drawn: &Drawn, title: &str, language: domain::language::Language) -> St
     t::summary(
         language,
         title,
-        &digits(first),
-        &digits(last),
+        (&digits(first), &digits(last), last <= first),
         &steps,
-        &digits(lowest.1),
-        &step(lowest.0),
-        last <= first,
+        (&digits(lowest.1), &step(lowest.0)),
     )
 }
 

@@ -56,6 +56,10 @@ impl Live {
     }
 
     /// A change was heard.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        allow(dead_code, reason = "only a browser hears")
+    )]
     pub fn heard(self, kind: &str, subject: &str) {
         self.lost_since.set(None);
         for key in [kind.to_owned(), format!("{kind}/{subject}")] {
@@ -69,6 +73,10 @@ impl Live {
     }
 
     /// Changes may have been missed: everything shown is read again.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        allow(dead_code, reason = "only a browser hears")
+    )]
     pub fn missed_some(self) {
         self.lost_since.set(None);
         let counters: Vec<_> = self

@@ -31,18 +31,11 @@ texts! {
     created => "Created", "创建时间";
     started => "Started", "开始时间";
     cancel => "Cancel", "取消";
-    close => "Close", "关闭";
     stop => "Stop", "停止";
-    open => "Open", "打开";
-    save => "Save", "保存";
-    delete => "Delete", "删除";
     copy => "Copy", "复制";
-    copied => "Copied", "已复制";
     rehearsal => "rehearsal", "演练";
     rehearsal_help => "A stand-in for GPU nodes that runs on this machine", "在本机上运行的 GPU 节点替身";
     reconnecting => "Reconnecting; what is shown may be old.", "正在重新连接；显示的内容可能已过期。";
     pending => "Sending…", "提交中…";
     nothing_running => "Nothing is running.", "没有正在进行的任务。";
-    log => "Log", "日志";
-    details => "Details", "详情";
 }

@@ -11,7 +11,6 @@ texts! {
     name_help => "Empty: the name it is served as.", "留空则与服务名称相同。";
     reasoning_parser => "Parser for thinking", "思考内容解析器";
     reasoning_parser_help => "E.g. qwen3; empty: the text is handed on as the model writes it.", "例如 qwen3；留空则原样返回模型输出。";
-    stage => "Stage", "阶段";
     served_name => "Served as", "服务名称";
     served_name_help => "The model name that programs use; empty: from the model's name.", "程序调用时使用的模型名；留空则取自模型名。";
     max_model_len => "Longest context", "最大上下文";

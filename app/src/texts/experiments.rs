@@ -27,12 +27,9 @@ texts! {
     stop => "Stop the training", "停止训练";
     stop_help => "What was trained since the last checkpoint is lost.", "最近一次检查点之后的训练将丢失。";
     relaunch => "Launch again", "再次启动";
-    attempt => "Attempt", "第几次启动";
     last_rank => "Training lines and logging.jsonl come from the last rank's node", "训练日志与 logging.jsonl 来自最后一个 rank 所在节点";
     first_rank => "args.json and the tracker's files from the first", "args.json 与跟踪器文件来自第一个节点";
-    script => "Script", "脚本";
     what_happens => "What will happen", "将会执行";
-    source => "Source", "来源";
     model_data => "Model and data", "模型与数据";
     method => "Method", "方法";
     batches => "Batches and length", "批量与时长";
@@ -40,14 +37,10 @@ texts! {
     saving => "Saving and watching", "保存与观察";
     extra => "More arguments", "其他参数";
     preset => "Preset", "预设";
-    preset_differs => "This preset differs from the runbook's values, for a small model that must learn fast.", "此预设不同于手册的取值，适用于需要快速学会的小模型。";
     changed => "changed from the preset; click to reset", "与预设不同，点击还原";
     model => "Model", "模型";
     dataset => "Dataset", "数据集";
     gpus_per_node => "GPUs per node", "每节点 GPU 数";
-    tuner => "Tuner", "训练方式";
-    lora => "LoRA", "LoRA";
-    full => "full", "全参数";
     world => "World size", "总进程数";
     data_parallel => "Data parallel", "数据并行";
     iterations => "Iterations", "迭代步数";
@@ -57,7 +50,6 @@ texts! {
     previewing => "Checking…", "检查中…";
     preview_ok => "Nothing stands in the way.", "可以启动。";
     filled_in => "Choose a model, a dataset and a cluster to see the script.", "选择模型、数据集与集群后即可看到脚本。";
-    empty_path => "The short path", "快速路径";
     keys_help => "Ctrl-Enter launches", "Ctrl-Enter 启动";
 }
 

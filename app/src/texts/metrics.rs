@@ -14,7 +14,6 @@ texts! {
     smoothed => "smoothed", "平滑后";
     table => "Table", "表格";
     chart => "Chart", "图表";
-    points => "points", "个数据点";
     not_finite => "NaN or infinity at", "出现 NaN 或无穷大：";
 }
 
@@ -24,12 +23,11 @@ use domain::language::Language;
 pub fn summary(
     language: Language,
     name: &str,
-    first: &str,
-    last: &str,
+    // First and last value, and whether it fell.
+    (first, last, fell): (&str, &str, bool),
     steps: &str,
-    lowest: &str,
-    lowest_at: &str,
-    fell: bool,
+    // The lowest value and its step.
+    (lowest, lowest_at): (&str, &str),
 ) -> String {
     match language {
         Language::En => {

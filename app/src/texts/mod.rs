@@ -1,7 +1,5 @@
 //! Every word of the interface, in both languages side by side: one function per text, so that the compiler finds a missing one.
 
-use domain::language::Language;
-
 /// `name => "English", "中文";` becomes `name(language) -> &'static str`.
 macro_rules! texts {
     ($($name:ident => $en:literal, $zh:literal;)+) => {$(
@@ -26,11 +24,3 @@ pub mod metrics;
 pub mod models;
 pub mod nodes;
 pub mod people;
-
-/// Chooses between two texts that were put together with values.
-pub fn choose(language: Language, en: String, zh: String) -> String {
-    match language {
-        Language::En => en,
-        Language::Zh => zh,
-    }
-}

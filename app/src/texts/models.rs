@@ -8,7 +8,6 @@ texts! {
     format => "Format", "格式";
     architecture => "Architecture", "结构";
     parameters => "Parameters", "参数量";
-    dtype => "Type", "数据类型";
     origin => "Where it came from", "来源";
     registered => "registered", "登记";
     converted => "converted", "转换所得";
@@ -20,7 +19,6 @@ texts! {
     output_help => "Empty: beside the model, with -mcore appended.", "留空：与模型同级，名称加 -mcore。";
     test_precision => "Test the precision of the result", "检查转换精度";
     precision => "Precision", "精度检查";
-    precision_none => "The precision was not tested.", "未做精度检查。";
     verdict_good => "good: both formats give the same answers", "良好：两种格式的输出一致";
     verdict_doubtful => "doubtful: tokens differ, or parameters are all zero", "存疑：输出的词元不同，或存在全零参数";
     verdict_bad => "bad: the two formats disagree; do not train from this", "不合格：两种格式的输出不一致，请勿用于训练";

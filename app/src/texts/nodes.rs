@@ -10,9 +10,6 @@ texts! {
     memory => "memory", "显存";
     load => "load", "利用率";
     temperature => "temperature", "温度";
-    packages => "Packages", "软件包";
-    package => "Package", "软件包";
-    version => "Version", "版本";
     interfaces => "Network interfaces", "网络接口";
     internal_address => "Address for other nodes", "节点间通信地址";
     disk_free => "Disk free", "剩余磁盘";
@@ -50,5 +47,4 @@ texts! {
     mounts => "Mounts", "挂载";
     mounts_help => "One a line: folder on the host : folder inside. Only needed with containers.", "每行一个：主机目录:容器内目录。仅容器环境需要。";
     connect => "Connect and add", "连接并添加";
-    reserved_by => "held by", "占用者";
 }
