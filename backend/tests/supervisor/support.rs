@@ -164,10 +164,15 @@ impl Console {
 
     /// A console over this folder: what a restart of the process does.
     pub async fn open(folder: &Path) -> Console {
+        Console::open_with(Settings::new(folder.to_owned())).await
+    }
+
+    pub async fn open_with(settings: Settings) -> Console {
+        let folder = settings.data_folder.clone();
         let store = Store::open(&folder.join("trainyard.sqlite"))
             .await
             .expect("a store");
-        let backend = Backend::new(store, Settings::new(folder.to_owned())).expect("a backend");
+        let backend = Backend::new(store, settings).expect("a backend");
         if let Some(link) = people::setup_link(&backend).await.expect("asked") {
             people::create_first_admin(&backend, &link, "ada", "a long password")
                 .await
@@ -183,7 +188,7 @@ impl Console {
         Console {
             backend,
             actor,
-            folder: folder.to_owned(),
+            folder,
             _data: None,
         }
     }
