@@ -1,5 +1,6 @@
 import { type Page, expect, test } from "@playwright/test";
 import { mkdirSync } from "node:fs";
+import { createServer } from "node:net";
 import { Console } from "./console.ts";
 
 const trainyard = new Console();
@@ -12,7 +13,7 @@ let page: Page;
 const problems: string[] = [];
 
 test.beforeAll(async ({ browser }) => {
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
   page.on("pageerror", (error) => problems.push(error.message));
 });
 
@@ -123,6 +124,14 @@ test("the bundled dataset is counted and its rows are shown", async () => {
   await picture("dataset");
 });
 
+test("a port that somebody listens on is not where the ranks meet", async () => {
+  const taken = createServer();
+  await new Promise<void>((done) => taken.listen(29500, "127.0.0.31", done));
+  await page.goto(`${trainyard.url}/experiments/new`);
+  await expect(page.getByText("export MASTER_PORT=29501")).toBeVisible({ timeout: 20_000 });
+  await new Promise((done) => taken.close(done));
+});
+
 test("what does not divide is a finding beside its field, and what was typed stays", async () => {
   await page.goto(`${trainyard.url}/experiments/new`);
   await expect(page.getByText("Nothing stands in the way.")).toBeVisible({ timeout: 20_000 });
@@ -215,6 +224,26 @@ test("the tuned model answers what it was taught, and the conversation is there 
   await picture("chat");
   await page.reload();
   await expect(page.getByText("Mara Lindqvist")).toBeVisible();
+});
+
+test("eight tabs are all live, and chat works in the eighth", async () => {
+  const context = page.context();
+  const tabs = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
+  for (const tab of tabs) {
+    tab.on("pageerror", (error) => problems.push(error.message));
+    await tab.goto(`${trainyard.url}/chat`);
+  }
+  const eighth = tabs[6];
+  await expect(async () => {
+    await eighth.locator("textarea[name=message]").fill("Say something in the eighth tab.");
+    await eighth.getByRole("button", { name: "Send" }).click({ timeout: 1_000 });
+  }).toPass({ timeout: 20_000 });
+  await expect(eighth.getByText(/TTFT \d+ ms/)).toBeVisible({ timeout: 30_000 });
+  // The other tabs hear of the conversation without being touched.
+  for (const tab of tabs.slice(0, 6)) {
+    await expect(tab.getByRole("link", { name: /Say something in the eighth tab/ })).toBeVisible({ timeout: 10_000 });
+  }
+  for (const tab of tabs) await tab.close();
 });
 
 test("a stopped deployment leaves no process behind", async () => {
