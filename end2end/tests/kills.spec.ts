@@ -84,6 +84,7 @@ test("twenty kills within two runs lose no point, double none, and start nothing
       expect(log.match(/Start time of running main/g)?.length, `${node} started once`).toBe(1);
     }
   }
+  expect(readdirSync(join(trainyard.folder, "rehearsal/node-1/experiments/killed")).length, "both runs are in the experiment's folder").toBe(2);
   expect(kills).toBe(20);
   const jobs = readdirSync(join(trainyard.folder, "rehearsal/node-1/.trainyard/jobs"));
   expect(jobs.length, "convert, copy and two runs, nothing more").toBe(4);

@@ -77,7 +77,12 @@ pub async fn relaunch(
             "实验仍在运行，请先停止。",
         )));
     }
-    let (preview, plan) = plan::plan(backend, actor, &form_of(&view.experiment)?).await?;
+    // Its name says where it writes.
+    let form = Form {
+        name: view.experiment.name.clone(),
+        ..form_of(&view.experiment)?
+    };
+    let (preview, plan) = plan::plan(backend, actor, &form).await?;
     let plan = ready(preview.findings, plan)?;
     let key = format!("experiment {id} again {launch_key}");
     launch(backend, actor, view.experiment, false, plan, &key).await
