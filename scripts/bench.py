@@ -109,6 +109,9 @@ try:
     row("line_to_pixel_p95", round(worst), "ms", "≤ 300", worst <= 300, "the same, 95th percentile")
     stop(process)
 finally:
+    # Also when a measurement failed on the way.
+    if process.poll() is None:
+        stop(process)
     subprocess.run([root / "scripts/down.sh"], env={**os.environ, "TRAINYARD_DATA": str(folder)}, stdout=subprocess.DEVNULL)
     shutil.rmtree(folder, ignore_errors=True)
 
