@@ -13,7 +13,6 @@ use domain::recipes::command::{self, Export};
 use domain::recipes::launch::folder_name;
 use domain::recipes::version::Version;
 
-use crate::jobs::NewJob;
 use crate::models::{absolute, wrong};
 use crate::{Actor, Backend, Error, Result, background, experiments, jobs, nodes, transfers};
 
@@ -106,7 +105,7 @@ pub async fn gather(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Resu
         success: Success::ExitCode,
     };
     let title = format!("{} · {}", owned.experiment.name, owned.checkpoint.iteration);
-    submit_once(backend, actor, id, Kind::Gather, title, spec).await
+    jobs::submit_once(backend, actor, id.to_string(), title, spec).await
 }
 
 /// Merges a LoRA checkpoint into its base, or takes a full one, and writes a Hugging Face folder on the main node. The model appears
@@ -183,11 +182,9 @@ pub async fn export(
             script: format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render()),
             files: Vec::new(),
         }],
-        success: Success::ClosingLine {
-            contains: "End time of running main: ".to_owned(),
-        },
+        success: Success::of_swift(),
     };
-    submit_once(backend, actor, id, Kind::Export, name, spec).await
+    jobs::submit_once(backend, actor, id.to_string(), name, spec).await
 }
 
 fn exported_name(owned: &Owned, typed: &str) -> String {
@@ -197,45 +194,6 @@ fn exported_name(owned: &Owned, typed: &str) -> String {
     } else {
         typed.to_owned()
     }
-}
-
-/// A second click while such a job runs finds it; a click after its end starts another.
-async fn submit_once(
-    backend: &Backend,
-    actor: &Actor,
-    id: &CheckpointId,
-    kind: Kind,
-    title: String,
-    spec: JobSpec,
-) -> Result<JobId> {
-    let before = backend.store().newest_job_of(id.as_str()).await?;
-    if let Some(running) = &before {
-        let job = jobs::get(backend, actor, running).await?;
-        if !job.state.is_terminal() {
-            if job.kind == kind {
-                return Ok(job.id);
-            }
-            return Err(Error::Conflict(Text::new(
-                format!(
-                    "\"{}\" works on this checkpoint. Wait for its end, or stop it.",
-                    job.title
-                ),
-                format!("“{}”正在处理该检查点，请等待其结束或先停止。", job.title),
-            )));
-        }
-    }
-    let new = NewJob {
-        project: actor.project.clone(),
-        creator: actor.user.clone(),
-        title,
-        subject: id.to_string(),
-        launch_key: format!(
-            "{kind:?} {id} after {}",
-            before.map(|job| job.to_string()).unwrap_or_default()
-        ),
-        spec,
-    };
-    jobs::submit(backend, new).await
 }
 
 async fn owned(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Owned> {

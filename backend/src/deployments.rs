@@ -8,6 +8,7 @@ use domain::ids::{DeploymentId, ModelId, NodeId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, State, Success};
 use domain::models::Format;
 use domain::nodes::place::path_on;
+use domain::nodes::ports;
 use domain::people::Role;
 use domain::recipes::launch::folder_name;
 
@@ -285,8 +286,9 @@ async fn look(
 ) -> Result<(bool, Vec<u16>)> {
     let command = format!(
         "[ -e {}/config.json ] && echo model; \
-         awk '$4 == \"0A\" {{ split($2, a, \":\"); print \"port \" a[2] }}' /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo end",
-        domain::shell::quote(path)
+         {}; echo end",
+        domain::shell::quote(path),
+        ports::LISTENING,
     );
     let host = nodes::host(backend, node).await?;
     let output = host
@@ -294,10 +296,8 @@ async fn look(
         .await
         .map_err(|error| nodes::unreachable(node, &error))?;
     let text = output.text();
-    let ports = text
-        .lines()
-        .filter_map(|line| u16::from_str_radix(line.strip_prefix("port ")?, 16).ok());
-    Ok((text.lines().any(|line| line == "model"), ports.collect()))
+    let is_there = text.lines().any(|line| line == "model");
+    Ok((is_there, ports::listening(&text).collect()))
 }
 
 /// All deployments of the project, newest first.

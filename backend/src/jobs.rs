@@ -1,8 +1,9 @@
 //! Jobs: submit, stop, list, read the log.
 
 use domain::ids::{JobId, NodeId, ProjectId, UserId};
-use domain::jobs::{JobSpec, JobView};
+use domain::jobs::{JobSpec, JobView, wrapper};
 use domain::language::Text;
+use domain::nodes::Node;
 use domain::people::Role;
 
 use crate::hosts::{Slice, read_file};
@@ -113,11 +114,68 @@ pub async fn log(
         .ok_or(Error::NotFound("rank"))?;
     let node = nodes::stored(backend, &process.node_id).await?;
     let host = nodes::host(backend, &node).await?;
-    let path = format!(
-        "{}/log",
-        domain::jobs::wrapper::folder(&node.work_folder, id.as_str(), rank)
-    );
-    read_file(&*host, &nodes::reachable_path(&node, &path)?, offset, limit)
+    read_file(&*host, &log_path(&node, id, rank)?, offset, limit)
         .await
         .map_err(|error| nodes::unreachable(&node, &error))
+}
+
+/// Where the log of a rank is read on its node.
+pub(crate) fn log_path(node: &Node, job: &JobId, rank: u32) -> Result<String> {
+    let folder = wrapper::folder(&node.work_folder, job.as_str(), rank);
+    nodes::reachable_path(node, &format!("{folder}/log"))
+}
+
+/// The last `limit` bytes of a rank's log as text, for the loops; empty while nothing was written.
+pub(crate) async fn log_end(
+    backend: &Backend,
+    node: &Node,
+    job: &JobId,
+    rank: u32,
+    limit: u64,
+) -> Result<String> {
+    let host = nodes::host(backend, node).await?;
+    let slice = read_file(&*host, &log_path(node, job, rank)?, None, limit)
+        .await
+        .map_err(|error| nodes::unreachable(node, &error))?;
+    Ok(slice
+        .map(|slice| String::from_utf8_lossy(&slice.bytes).into_owned())
+        .unwrap_or_default())
+}
+
+/// Submits a job for a noun that one job at a time works on: a second click while such a job runs finds it, a click after its end starts
+/// another. A running job of another kind is a conflict.
+pub(crate) async fn submit_once(
+    backend: &Backend,
+    actor: &Actor,
+    subject: String,
+    title: String,
+    spec: JobSpec,
+) -> Result<JobId> {
+    let before = backend.store().newest_job_of(&subject).await?;
+    if let Some(running) = &before {
+        let job = get(backend, actor, running).await?;
+        if !job.state.is_terminal() {
+            if job.kind == spec.kind {
+                return Ok(job.id);
+            }
+            return Err(Error::Conflict(Text::new(
+                format!(
+                    "\"{}\" works on this checkpoint. Wait for its end, or stop it.",
+                    job.title
+                ),
+                format!("“{}”正在处理该检查点，请等待其结束或先停止。", job.title),
+            )));
+        }
+    }
+    // The newest job is part of the key, so that two clicks at once are one job, too.
+    let before = before.map(|job| job.to_string()).unwrap_or_default();
+    let new = NewJob {
+        project: actor.project.clone(),
+        creator: actor.user.clone(),
+        launch_key: format!("{:?} {subject} after {before}", spec.kind),
+        title,
+        subject,
+        spec,
+    };
+    submit(backend, new).await
 }

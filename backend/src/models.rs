@@ -15,7 +15,6 @@ use domain::recipes::command;
 use domain::recipes::version::Version;
 
 use crate::hosts::Limits;
-use crate::jobs::NewJob;
 use crate::{Actor, Backend, Error, Result, clock, jobs, nodes, transfers};
 
 /// Headers of many shards may be long.
@@ -266,20 +265,6 @@ pub async fn convert(
     };
     let command = command::convert(&words, version).map_err(Error::Conflict)?;
     let script = format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render());
-    // The newest job is part of the key: a second click while it runs finds it, a click after its end starts another.
-    let before = backend.store().newest_job_of(id.as_str()).await?;
-    if let Some(running) = &before
-        && !jobs::get(backend, actor, running)
-            .await?
-            .state
-            .is_terminal()
-    {
-        return Ok(running.clone());
-    }
-    let launch_key = format!(
-        "convert {id} after {}",
-        before.map(|job| job.to_string()).unwrap_or_default()
-    );
     let process = ProcessSpec {
         rank: 0,
         node_id: model.node_id.clone(),
@@ -287,25 +272,12 @@ pub async fn convert(
         script,
         files: Vec::new(),
     };
-    let success = Success::ClosingLine {
-        contains: "End time of running main: ".to_owned(),
+    let spec = JobSpec {
+        kind: Kind::Convert,
+        processes: vec![process],
+        success: Success::of_swift(),
     };
-    jobs::submit(
-        backend,
-        NewJob {
-            project: actor.project.clone(),
-            creator: actor.user.clone(),
-            title: model.name,
-            subject: id.to_string(),
-            launch_key,
-            spec: JobSpec {
-                kind: Kind::Convert,
-                processes: vec![process],
-                success,
-            },
-        },
-    )
-    .await
+    jobs::submit_once(backend, actor, id.to_string(), model.name, spec).await
 }
 
 /// Copies a model to another node of its cluster, node to node, at the place that `path_on` names. One job per target.
@@ -328,31 +300,9 @@ pub async fn copy(backend: &Backend, actor: &Actor, id: &ModelId, to: &NodeId) -
         processes: transfers::processes(&to, &target, &senders, false)?,
         success: Success::ExitCode,
     };
+    let title = format!("{} → {}", model.name, to.node.name);
     let subject = format!("{id} on {}", to.node.id);
-    let before = backend.store().newest_job_of(&subject).await?;
-    if let Some(running) = &before
-        && !jobs::get(backend, actor, running)
-            .await?
-            .state
-            .is_terminal()
-    {
-        return Ok(running.clone());
-    }
-    jobs::submit(
-        backend,
-        NewJob {
-            project: actor.project.clone(),
-            creator: actor.user.clone(),
-            title: format!("{} → {}", model.name, to.node.name),
-            launch_key: format!(
-                "copy {subject} after {}",
-                before.map(|job| job.to_string()).unwrap_or_default()
-            ),
-            subject,
-            spec,
-        },
-    )
-    .await
+    jobs::submit_once(backend, actor, subject, title, spec).await
 }
 
 async fn find(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Model> {

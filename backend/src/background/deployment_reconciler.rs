@@ -3,8 +3,7 @@
 use domain::deployments::Deployment;
 use domain::jobs::State;
 
-use crate::hosts::read_file;
-use crate::{Backend, Result, clock, inference, nodes};
+use crate::{Backend, Result, clock, inference, jobs, nodes};
 
 /// Enough of a log to see its newest stage.
 const LOG_BYTES: u64 = 256 << 10;
@@ -49,23 +48,8 @@ async fn look(backend: &Backend, deployment: &Deployment) -> Result<()> {
         }
         return Ok(());
     }
-    let log = format!(
-        "{}/log",
-        domain::jobs::wrapper::folder(&node.work_folder, deployment.job_id.as_str(), 0)
-    );
-    let slice = read_file(
-        &*host,
-        &nodes::reachable_path(&node, &log)?,
-        None,
-        LOG_BYTES,
-    )
-    .await
-    .map_err(|error| nodes::unreachable(&node, &error))?;
-    if let Some(slice) = slice
-        && backend
-            .stages()
-            .note(&deployment.id, &String::from_utf8_lossy(&slice.bytes))
-    {
+    let log = jobs::log_end(backend, &node, &deployment.job_id, 0, LOG_BYTES).await?;
+    if !log.is_empty() && backend.stages().note(&deployment.id, &log) {
         announce("running").await?;
     }
     Ok(())

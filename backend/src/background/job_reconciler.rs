@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
-use domain::jobs::{Kind, State, Success, cause, wrapper};
+use domain::jobs::{Kind, State, Success, cause};
 use futures::StreamExt;
 use futures::future::join_all;
 
 use crate::executors::{Executor, Handle, Submitted};
-use crate::hosts::read_file;
 use crate::store::{JobRow, ProcessRow};
-use crate::{Backend, Result, clock, nodes};
+use crate::{Backend, Result, clock, jobs, nodes};
 
 /// Jobs looked at side by side. Each node has its own bound on sessions below this.
 const AT_ONCE: usize = 8;
@@ -70,14 +69,11 @@ async fn explain(backend: &Backend, job: &JobRow, looks: &[Look], next: &mut Sta
     for (rank, _) in looks.iter().enumerate() {
         let process = &job.spec.processes[rank];
         let node = nodes::stored(backend, &process.node_id).await?;
-        let folder = wrapper::folder(&node.work_folder, job.id.as_str(), process.rank);
-        let path = nodes::reachable_path(&node, &format!("{folder}/log"))?;
-        let host = nodes::host(backend, &node).await?;
         // A node that is away cannot explain anything; the exit code stands.
-        let Ok(Some(slice)) = read_file(&*host, &path, None, LOG_BYTES).await else {
+        let log = jobs::log_end(backend, &node, &job.id, process.rank, LOG_BYTES).await;
+        let Ok(log) = log else {
             continue;
         };
-        let log = String::from_utf8_lossy(&slice.bytes);
         let said = match job.spec.kind {
             // Our own scripts say last what stopped them; the senders only wait.
             Kind::Gather | Kind::Prepare => cause::last_line(&log).filter(|_| rank == 0),

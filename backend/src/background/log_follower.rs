@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::hosts::{Followed, Follower, Frame, Limits, read_file};
 use crate::store::{JobRow, Offset, OpenAttempt, Origin};
-use crate::{Backend, Error, Result, clock, nodes};
+use crate::{Backend, Error, Result, clock, jobs, nodes};
 
 /// Name of the followed file in the store.
 const FILE: &str = "logging.jsonl";
@@ -167,11 +167,7 @@ async fn logged_folder(
     job: &JobRow,
     rank: u32,
 ) -> Result<Option<String>> {
-    let path = format!(
-        "{}/log",
-        domain::jobs::wrapper::folder(&node.work_folder, job.id.as_str(), rank)
-    );
-    let path = nodes::reachable_path(node, &path)?;
+    let path = jobs::log_path(node, &job.id, rank)?;
     let command = format!(
         "grep -aE -m 1 '^\\[INFO:swift\\] args\\.(output_dir|save): ' {} 2>/dev/null | head -c 8192",
         quote(&path)

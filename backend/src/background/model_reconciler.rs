@@ -4,9 +4,8 @@ use domain::ids::ModelId;
 use domain::jobs::Kind;
 use domain::models::{Model, Origin, precision};
 
-use crate::hosts::read_file;
 use crate::store::JobRow;
-use crate::{Backend, Error, Result, models, nodes};
+use crate::{Backend, Error, Result, jobs, models, nodes};
 
 /// The precision block stands at the end of the log.
 const LOG_BYTES: u64 = 4 << 20;
@@ -89,18 +88,7 @@ async fn adopt(backend: &Backend, job: &JobRow, kind: Kind) -> Result<()> {
         .ok_or(Error::NotFound("process"))?;
     let node = nodes::stored(backend, &process.node_id).await?;
     let (source, name, origin) = origin(backend, job, kind).await?;
-    let host = nodes::host(backend, &node).await?;
-    let log = format!(
-        "{}/log",
-        domain::jobs::wrapper::folder(&node.work_folder, job.id.as_str(), process.rank)
-    );
-    let log = nodes::reachable_path(&node, &log)?;
-    let slice = read_file(&*host, &log, None, LOG_BYTES)
-        .await
-        .map_err(|error| nodes::unreachable(&node, &error))?;
-    let text = slice
-        .map(|slice| String::from_utf8_lossy(&slice.bytes).into_owned())
-        .unwrap_or_default();
+    let text = jobs::log_end(backend, &node, &job.id, process.rank, LOG_BYTES).await?;
     let path = output_folder(&process.script).ok_or(Error::NotFound("output folder"))?;
     let mut model = models::look(backend, &node, &path, &name, origin).await?;
     model.precision = precision::read(&text);

@@ -14,9 +14,6 @@ use crate::store::{Inserted, Launched, NewJobRow, NewLaunch};
 use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes};
 use plan::Plan;
 
-/// The line with which ms-swift ends a run that has succeeded, on every node.
-const CLOSING_LINE: &str = "End time of running main: ";
-
 /// What a launch would do: scripts, iterations, and everything that stands against it. Looks at the nodes; changes nothing.
 pub async fn preview(backend: &Backend, actor: &Actor, form: &Form) -> Result<Preview> {
     let (mut preview, _) = plan::plan(backend, actor, form).await?;
@@ -110,9 +107,7 @@ async fn launch(
     let spec = JobSpec {
         kind: Kind::Train,
         processes: plan.processes,
-        success: Success::ClosingLine {
-            contains: CLOSING_LINE.to_owned(),
-        },
+        success: Success::of_swift(),
     };
     let (job, attempt) = (clock::new_id(), clock::new_id());
     let new = NewLaunch {

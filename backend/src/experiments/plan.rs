@@ -8,6 +8,7 @@ use domain::finding::{Finding, Weight};
 use domain::jobs::ProcessSpec;
 use domain::models::{Format, Model, Origin};
 use domain::nodes::place::path_on;
+use domain::nodes::ports;
 use domain::nodes::{Cluster, NodeView};
 use domain::recipes::command::{self, Train};
 use domain::recipes::launch::{self, Launch, LaunchNode};
@@ -275,10 +276,11 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
         };
         let command = format!(
             "[ -e {}/config.json ] && echo model; [ -e {}/latest_checkpointed_iteration.txt ] && echo mcore; stat -L -c 'dataset %s' {} 2>/dev/null; \
-             awk '$4 == \"0A\" {{ split($2, a, \":\"); print \"port \" a[2] }}' /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo end",
+             {}; echo end",
             on(&chosen.model.node_id, &chosen.model.path),
             on(&chosen.mcore.node_id, &chosen.mcore.path),
             on(&chosen.dataset.node_id, &chosen.dataset.path),
+            ports::LISTENING,
         );
         let host = nodes::host(backend, node).await?;
         Ok::<_, crate::Error>(host.run(&command, Bytes::new(), Limits::of_secs(15)).await)
@@ -326,10 +328,7 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
             Some(_) => {}
         }
         if rank == 0 {
-            taken = text
-                .lines()
-                .filter_map(|line| u16::from_str_radix(line.strip_prefix("port ")?, 16).ok())
-                .collect();
+            taken = ports::listening(&text).collect();
         }
     }
     // Ports of runs that were launched but do not listen yet are in their scripts.

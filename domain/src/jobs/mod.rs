@@ -44,6 +44,15 @@ pub enum Success {
     Never,
 }
 
+impl Success {
+    /// ms-swift's: the line with which it ends a run that has succeeded, on every node, in every generation.
+    pub fn of_swift() -> Success {
+        Success::ClosingLine {
+            contains: "End time of running main: ".to_owned(),
+        }
+    }
+}
+
 /// One process of a job: a script on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSpec {

@@ -2,6 +2,7 @@
 
 pub mod mounts;
 pub mod place;
+pub mod ports;
 pub mod probe;
 
 use serde::{Deserialize, Serialize};
