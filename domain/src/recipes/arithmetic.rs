@@ -15,7 +15,12 @@ pub struct Division {
 
 /// Divides a world, or says which value does not fit and what would.
 pub fn divide(recipe: &Recipe, world: u32) -> Result<Division, Vec<Finding>> {
-    let model = recipe.tensor_parallel * recipe.pipeline_parallel * recipe.context_parallel;
+    let world_wide = u64::from(world);
+    let model = product(&[
+        recipe.tensor_parallel,
+        recipe.pipeline_parallel,
+        recipe.context_parallel,
+    ]);
     let mut findings = Vec::new();
     if world == 0 {
         findings.push(Finding::stops(
@@ -23,7 +28,7 @@ pub fn divide(recipe: &Recipe, world: u32) -> Result<Division, Vec<Finding>> {
             "Choose at least one GPU.",
             "请至少选择一张 GPU。",
         ));
-    } else if model == 0 || !world.is_multiple_of(model) {
+    } else if model == 0 || !world_wide.is_multiple_of(model) {
         findings.push(Finding::stops(
             "tensor_parallel",
             format!(
@@ -36,8 +41,8 @@ pub fn divide(recipe: &Recipe, world: u32) -> Result<Division, Vec<Finding>> {
             ),
         ));
     }
-    let experts = recipe.expert_parallel * recipe.pipeline_parallel;
-    if world > 0 && (experts == 0 || !world.is_multiple_of(experts)) {
+    let experts = product(&[recipe.expert_parallel, recipe.pipeline_parallel]);
+    if world > 0 && (experts == 0 || !world_wide.is_multiple_of(experts)) {
         findings.push(Finding::stops(
             "expert_parallel",
             format!(
@@ -53,19 +58,13 @@ pub fn divide(recipe: &Recipe, world: u32) -> Result<Division, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    let data_parallel = world / model;
-    let at_once = recipe.micro_batch_size * data_parallel;
-    if at_once == 0
-        || recipe.global_batch_size == 0
-        || !recipe.global_batch_size.is_multiple_of(at_once)
-    {
-        let below = (recipe.global_batch_size / at_once.max(1)).max(1) * at_once;
-        let above = below
-            + if recipe.global_batch_size > below {
-                at_once
-            } else {
-                0
-            };
+    // A divisor of the world is no larger than it, so what follows fits.
+    let data_parallel = u32::try_from(world_wide / model).unwrap_or(world);
+    let at_once = product(&[recipe.micro_batch_size, data_parallel]);
+    let global = u64::from(recipe.global_batch_size);
+    if at_once == 0 || global == 0 || !global.is_multiple_of(at_once) {
+        let below = (global / at_once.max(1)).max(1) * at_once;
+        let above = below + if global > below { at_once } else { 0 };
         return Err(vec![Finding::stops(
             "global_batch_size",
             format!(
@@ -81,8 +80,15 @@ pub fn divide(recipe: &Recipe, world: u32) -> Result<Division, Vec<Finding>> {
     Ok(Division {
         world,
         data_parallel,
-        accumulation: recipe.global_batch_size / at_once,
+        accumulation: u32::try_from(global / at_once).unwrap_or(recipe.global_batch_size),
     })
+}
+
+/// Whatever a person types, a product of it never overflows; one that large divides no world.
+fn product(factors: &[u32]) -> u64 {
+    factors
+        .iter()
+        .fold(1, |all: u64, factor| all.saturating_mul(u64::from(*factor)))
 }
 
 /// Iterations of a run over `rows` rows of training data (after the split, or packs with packing).
@@ -92,8 +98,8 @@ pub fn iterations(recipe: &Recipe, division: Division, rows: u64) -> u64 {
     match recipe.length {
         Length::Iterations(count) => count,
         Length::Epochs(epochs) => {
-            let at_once = u64::from(recipe.micro_batch_size * division.data_parallel).max(1);
-            rows / at_once * at_once * u64::from(epochs)
+            let at_once = product(&[recipe.micro_batch_size, division.data_parallel]).max(1);
+            (rows / at_once * at_once).saturating_mul(u64::from(epochs))
                 / u64::from(recipe.global_batch_size).max(1)
         }
     }
@@ -101,7 +107,7 @@ pub fn iterations(recipe: &Recipe, division: Division, rows: u64) -> u64 {
 
 /// Iterations of one evaluation over `rows` rows; None: fewer rows than one micro-batch of the world, so there is none.
 pub fn evaluation_iterations(recipe: &Recipe, division: Division, rows: u64) -> Option<u64> {
-    let at_once = u64::from(recipe.micro_batch_size * division.data_parallel).max(1);
+    let at_once = product(&[recipe.micro_batch_size, division.data_parallel]).max(1);
     (rows >= at_once)
         .then(|| (rows / at_once * at_once / u64::from(recipe.global_batch_size).max(1)).max(1))
 }
@@ -110,6 +116,36 @@ pub fn evaluation_iterations(recipe: &Recipe, division: Division, rows: u64) -> 
 mod tests {
     use super::super::presets;
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_numbers_that_a_person_types_overflow(
+            sizes in prop::array::uniform6(prop_oneof![0u32..20, Just(u32::MAX), any::<u32>()]),
+            world in 0u32..4096,
+            rows: u64,
+        ) {
+            let [tensor_parallel, pipeline_parallel, context_parallel, expert_parallel, micro_batch_size, global_batch_size] = sizes;
+            let recipe = Recipe {
+                tensor_parallel,
+                pipeline_parallel,
+                context_parallel,
+                expert_parallel,
+                micro_batch_size,
+                global_batch_size,
+                length: Length::Epochs(u32::MAX),
+                ..presets::lora()
+            };
+            if let Ok(division) = divide(&recipe, world) {
+                prop_assert_eq!(
+                    u64::from(division.accumulation) * u64::from(micro_batch_size) * u64::from(division.data_parallel),
+                    u64::from(global_batch_size)
+                );
+                let _ = iterations(&recipe, division, rows);
+                let _ = evaluation_iterations(&recipe, division, rows);
+            }
+        }
+    }
 
     #[test]
     fn the_captured_run_comes_to_the_same_numbers() {
