@@ -153,6 +153,60 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
     Ok(node.id)
 }
 
+/// The host key that is pinned, and the one that the machine shows now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKeys {
+    pub pinned: HostKey,
+    pub shown: HostKey,
+}
+
+impl HostKeys {
+    pub fn are_same(&self) -> bool {
+        self.pinned.fingerprint == self.shown.fingerprint
+    }
+}
+
+/// Asks a known node for its host key without logging in, to compare it with the pinned one.
+pub async fn host_keys(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<HostKeys> {
+    let node = get(backend, actor, id).await?.node;
+    let pinned = HostKey::from_openssh(&node.host_key).ok_or_else(|| {
+        Error::internal("read the pinned host key")("it is no OpenSSH public key")
+    })?;
+    let Address { host, port, .. } = &node.address;
+    let shown = first_contact(backend, actor, host, *port).await?;
+    Ok(HostKeys { pinned, shown })
+}
+
+/// Pins the host key that a person has compared, in place of the one that was; then looks at the node. Refused when the machine shows
+/// another key than the compared one by now.
+pub async fn trust_host_key(
+    backend: &Backend,
+    actor: &Actor,
+    id: &NodeId,
+    compared: &str,
+) -> Result<()> {
+    actor.needs(Role::Admin)?;
+    let keys = host_keys(backend, actor, id).await?;
+    let stale = || {
+        Error::Conflict(Text::new(
+            "The machine shows yet another key by now. Look at it again before you trust it.",
+            "该主机现在出示的又是另一个密钥。请重新核对后再确认。",
+        ))
+    };
+    if keys.shown.openssh != compared
+        || !backend
+            .store()
+            .replace_host_key(id, &keys.pinned.openssh, compared)
+            .await?
+    {
+        return Err(stale());
+    }
+    backend.hosts().forget(id);
+    tracing::warn!(node.id = %id, fingerprint = keys.shown.fingerprint, "A new host key was trusted");
+    let node = stored(backend, id).await?;
+    look(backend, &node).await
+}
+
 /// Takes a node out of the list; nothing is done on it. Refused while jobs, models or datasets name it.
 pub async fn remove(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<()> {
     actor.needs(Role::Admin)?;

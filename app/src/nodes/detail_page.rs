@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
+use super::host_key::HostKeyPanel;
 use super::list_page::Seen;
 use super::server_fns::{get_node, probe_node, remove_node};
 use crate::context::use_language;
@@ -38,6 +39,11 @@ pub fn NodePage() -> impl IntoView {
                 let node = node.get();
                 view! { <Gpus node=node.clone()/> <Facts node/> }
             }}
+            {
+                // Not made anew when the node is looked at: what a person is comparing stays.
+                let stored = node.get_untracked().node;
+                view! { <HostKeyPanel node=stored.id.to_string() pinned=stored.host_key/> }
+            }
         </Load>
     }
 }
@@ -148,7 +154,6 @@ fn Facts(node: NodeView) -> impl IntoView {
                 <dt>{t::interfaces(language)}</dt><dd><code>{probe.interfaces.join(" ")}</code></dd>
                 <dt>{t::disk_free(language)}</dt><dd>{probe.disk_free_bytes.map(size)}</dd>
                 {probe.packages.iter().map(|p| view! { <dt>{p.name.clone()}</dt><dd><code>{p.version.clone()}</code></dd> }).collect_view()}
-                <dt>{t::host_key(language)}</dt><dd><code class="wrap">{stored.host_key}</code></dd>
             </dl>
         </section>
     }

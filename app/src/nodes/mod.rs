@@ -3,6 +3,7 @@
 mod add_page;
 mod detail_page;
 mod gpu_strip;
+mod host_key;
 mod list_page;
 pub mod server_fns;
 

@@ -73,6 +73,35 @@ pub async fn first_contact(host: String, port: String) -> Result<OfferedKey, App
     })
 }
 
+/// The pinned host key beside the one that the machine shows now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparedKeys {
+    pub pinned_fingerprint: String,
+    pub shown: OfferedKey,
+    pub are_same: bool,
+}
+
+#[server(prefix = "/fn", endpoint = "nodes/host_keys", input = Json)]
+pub async fn compare_host_keys(id: String) -> Result<ComparedKeys, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let keys = backend::nodes::host_keys(&backend, &actor, &id.parse()?).await?;
+    Ok(ComparedKeys {
+        are_same: keys.are_same(),
+        pinned_fingerprint: keys.pinned.fingerprint,
+        shown: OfferedKey {
+            openssh: keys.shown.openssh,
+            fingerprint: keys.shown.fingerprint,
+        },
+    })
+}
+
+/// Pins the key that was compared (`ssh-ed25519 AAAA…`).
+#[server(prefix = "/fn", endpoint = "nodes/trust_host_key", input = Json)]
+pub async fn trust_host_key(id: String, key: String) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::nodes::trust_host_key(&backend, &actor, &id.parse()?, &key).await?)
+}
+
 /// Really connects; the node's id.
 #[server(prefix = "/fn", endpoint = "nodes/add", input = Json)]
 pub async fn add_node(form: NodeForm) -> Result<String, AppError> {

@@ -38,6 +38,14 @@ texts! {
     host_key => "Host key fingerprint", "主机密钥指纹";
     host_key_help => "Compare it with what the machine says: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "请与该机器上的输出比对：ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
     host_key_confirm => "The fingerprint is the machine's own", "指纹与该机器一致";
+    host_key_title => "Host key", "主机密钥";
+    host_key_compare => "Compare with the machine", "与主机核对";
+    host_key_same => "The machine shows the key that is trusted.", "主机出示的就是已信任的密钥。";
+    host_key_differs => "The machine shows another key than the one that is trusted, so Trainyard does not log in. If it was reinstalled, compare the new fingerprint and trust it; if not, somebody may stand in between.", "主机出示的密钥与已信任的不同，因此 Trainyard 不会登录。若主机重装过，请核对新指纹后信任它；否则可能存在中间人。";
+    host_key_pinned => "trusted", "已信任";
+    host_key_shown => "shown now", "当前出示";
+    host_key_trust => "Trust the new key", "信任新密钥";
+    host_key_trusted => "The new key is trusted; the node was looked at again.", "已信任新密钥，并重新检查了节点。";
     user => "User", "用户";
     private_key => "Private key", "私钥";
     private_key_help => "OpenSSH format, without a passphrase. Kept sealed; never shown again.", "OpenSSH 格式，无口令。加密保存，不再显示。";

@@ -22,6 +22,17 @@ pub struct HostKey {
     pub fingerprint: String,
 }
 
+impl HostKey {
+    /// A key as it is stored, with its fingerprint. None: this is no OpenSSH public key.
+    pub fn from_openssh(text: &str) -> Option<HostKey> {
+        let key = PublicKey::from_openssh(text).ok()?;
+        Some(HostKey {
+            openssh: text.to_owned(),
+            fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+        })
+    }
+}
+
 struct Look {
     seen: Arc<Mutex<Option<PublicKey>>>,
 }

@@ -171,6 +171,18 @@ impl Store {
         Ok(())
     }
 
+    /// Pins another host key. False: the pinned one is not `before` any more, so what the person compared has changed.
+    pub async fn replace_host_key(&self, id: &NodeId, before: &str, key: &str) -> Result<bool> {
+        let done = sqlx::query("update nodes set host_key = $3 where id = $1 and host_key = $2")
+            .bind(id.as_str())
+            .bind(before)
+            .bind(key)
+            .execute(&self.writer)
+            .await
+            .map_err(failed("pin a host key"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// False: jobs, models or datasets name the node, so it stays.
     pub async fn delete_node(&self, id: &NodeId) -> Result<bool> {
         let done = sqlx::query(
