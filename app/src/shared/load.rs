@@ -25,7 +25,7 @@ where
     }
 }
 
-/// Called inside the `Transition`, so that the memos made here count as its reads.
+/// Called inside the `Transition`, so that what is read here counts as its reads.
 fn faces<T, V>(
     resource: Resource<Result<T, AppError>>,
     children: impl Fn(Signal<T>) -> V + Send + Sync + 'static,
@@ -34,15 +34,10 @@ where
     T: Clone + PartialEq + serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let good = Memo::new(move |before: Option<&Option<T>>| match resource.get() {
-        Some(Ok(value)) => Some(value),
-        _ => before.cloned().flatten(),
-    });
-    let problem = Memo::new(move |_| match resource.get() {
-        Some(Err(error)) => Some(error),
-        _ => None,
-    });
-    let is_there = Memo::new(move |_| good.with(Option::is_some));
+    let (good, problem) = (good(resource), problem(resource));
+    let is_there = Signal::derive(move || good.with(Option::is_some));
+    #[cfg(not(feature = "ssr"))]
+    let is_there = Memo::new(move |_| is_there.get());
     move || {
         let problem = move || {
             problem
@@ -58,6 +53,46 @@ where
         });
         (problem, body)
     }
+}
+
+/// The newest value that was loaded. In the browser a memo: it keeps the last one when a reload fails, and tells only of differences.
+#[cfg(not(feature = "ssr"))]
+fn good<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<T>>
+where
+    T: Clone + PartialEq + Send + Sync + 'static,
+{
+    Memo::new(move |before: Option<&Option<T>>| match resource.get() {
+        Some(Ok(value)) => Some(value),
+        _ => before.cloned().flatten(),
+    })
+    .into()
+}
+
+#[cfg(not(feature = "ssr"))]
+fn problem<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<AppError>>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    Memo::new(move |_| resource.get().and_then(Result::err)).into()
+}
+
+/// On the server it is read straight from the resource. reactive_graph (0.2.16, `notify_subs`) tells a waiting `Suspense` that a
+/// resource is ready before it marks what depends on it as dirty; a render on another thread could read a memo in between, find it still
+/// empty, and send a page without its body beside the data for it. The browser then stopped on the first element that it missed.
+#[cfg(feature = "ssr")]
+fn good<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<T>>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    Signal::derive(move || resource.get().and_then(Result::ok))
+}
+
+#[cfg(feature = "ssr")]
+fn problem<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<AppError>>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    Signal::derive(move || resource.get().and_then(Result::err))
 }
 
 /// A failed load: what happened, and the way to try again.
