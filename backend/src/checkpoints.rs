@@ -158,7 +158,7 @@ pub async fn export(
     let output = if options.output.trim().is_empty() {
         format!("{}/models/{}", main.node.work_folder, folder_name(&name))
     } else {
-        absolute(&options.output)?
+        absolute("output", &options.output)?
     };
     let is_lora = owned.setup.recipe.tuner == Tuner::Lora;
     let words = Export {

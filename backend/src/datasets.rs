@@ -37,7 +37,7 @@ pub async fn register(
 ) -> Result<DatasetId> {
     actor.needs(Role::Member)?;
     let node = nodes::get(backend, actor, node).await?.node;
-    let path = absolute(path)?;
+    let path = absolute("path", path)?;
     let quoted = quote(&path);
     // The last row may lack its line end, so rows are counted by awk, not by wc.
     let command = format!(

@@ -80,7 +80,7 @@ pub async fn create(
     };
     let view = nodes::get(backend, actor, &node_id).await?;
     let owner = nodes::stored(backend, &model.node_id).await?;
-    let path = absolute(&path_on(&owner, &view.node, &model.path))?;
+    let path = absolute("model_id", &path_on(&owner, &view.node, &model.path))?;
     let count = view.probe.as_ref().map_or(0, |probe| {
         u32::try_from(probe.gpus.len()).unwrap_or(u32::MAX)
     });

@@ -134,7 +134,7 @@ pub async fn register(
 ) -> Result<ModelId> {
     actor.needs(Role::Member)?;
     let node = nodes::get(backend, actor, node).await?.node;
-    let path = absolute(path)?;
+    let path = absolute("path", path)?;
     let model = look(backend, &node, &path, name, Origin::Registered).await?;
     if !backend
         .store()
@@ -256,7 +256,7 @@ pub async fn convert(
     let output = if options.output.trim().is_empty() {
         format!("{}-mcore", model.path)
     } else {
-        absolute(&options.output)?
+        absolute("output", &options.output)?
     };
     let words = command::Convert {
         model: &model.path,
@@ -313,14 +313,14 @@ async fn find(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Model> {
         .ok_or(Error::NotFound("model"))
 }
 
-/// An absolute path without a final slash.
-pub(crate) fn absolute(path: &str) -> Result<String> {
+/// An absolute path without a final slash; the finding stands beside `field`, the form's own name for it.
+pub(crate) fn absolute(field: &str, path: &str) -> Result<String> {
     let trimmed = path.trim().trim_end_matches('/');
     if trimmed.starts_with('/') {
         Ok(trimmed.to_owned())
     } else {
         Err(wrong(
-            "path",
+            field,
             format!("\"{path}\" is not an absolute path; write one that begins with /."),
             format!("“{path}”不是绝对路径，请填写以 / 开头的路径。"),
         ))
@@ -329,4 +329,18 @@ pub(crate) fn absolute(path: &str) -> Result<String> {
 
 pub(crate) fn wrong(field: &str, en: impl Into<String>, zh: impl Into<String>) -> Error {
     Error::Invalid(vec![Finding::stops(field, en, zh)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_folder_is_found_beside_the_field_it_was_typed_in() {
+        assert_eq!(absolute("output", " /data/out/ ").unwrap(), "/data/out");
+        let Err(Error::Invalid(findings)) = absolute("output", "out") else {
+            panic!("a relative folder was taken");
+        };
+        assert_eq!(findings[0].field, "output");
+    }
 }

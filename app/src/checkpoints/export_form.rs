@@ -5,7 +5,7 @@ use leptos_router::hooks::use_navigate;
 
 use super::server_fns::export_checkpoint;
 use crate::context::use_language;
-use crate::shared::{Submit, TextField};
+use crate::shared::{Findings, Submit, TextField};
 use crate::texts::{checkpoints as t, models as m};
 
 #[component]
@@ -43,6 +43,7 @@ pub fn ExportForm(checkpoint: String) -> impl IntoView {
                 <input type="checkbox" name="test_precision" checked on:change:target=move |ev| test_precision.set(ev.target().checked())/>
                 {m::test_precision(language)}
             </label>
+            <Findings of=findings field=""/>
             {move || problem.get().filter(|e| e.findings().is_empty()).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
             <Submit label=t::export(language).to_owned() pending=export.pending()/>
         </form>
