@@ -91,6 +91,17 @@ async fn choices(from: Option<String>) -> Result<Choices, AppError> {
     })
 }
 
+/// What the preview saw and what a launch was refused for, each once.
+fn merged(seen: Vec<Finding>, refused: Vec<Finding>) -> Vec<Finding> {
+    let mut all = seen;
+    for finding in refused {
+        if !all.contains(&finding) {
+            all.push(finding);
+        }
+    }
+    all
+}
+
 #[component]
 pub fn NewExperimentPage() -> impl IntoView {
     let language = use_language();
@@ -147,10 +158,12 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
         });
     });
     let key = StoredValue::new(String::new());
+    let launched = RwSignal::new(None::<Form>);
     let launch = Action::new(move |(): &()| {
         if key.with_value(String::is_empty) {
             key.set_value(browser::new_key());
         }
+        launched.set(Some(form.get_untracked()));
         launch_experiment(form.get_untracked(), key.get_value())
     });
     let go = use_navigate();
@@ -162,15 +175,14 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
     });
     let refused = Memo::new(move |_| launch.value().get().and_then(Result::err));
     let findings = Memo::new(move |_| -> Vec<Finding> {
-        match preview.get() {
+        let seen = match preview.get() {
             Some(Ok(preview)) => preview.findings,
-            _ => refused.with(|error| {
-                error
-                    .as_ref()
-                    .map(|error| error.findings().to_vec())
-                    .unwrap_or_default()
-            }),
-        }
+            _ => Vec::new(),
+        };
+        let refused = refused.with(|error| error.as_ref().map(|e| e.findings().to_vec()));
+        // A refusal is about what was launched: once something else is typed, the preview speaks alone.
+        let is_of_now = launched.with(|launched| launched.as_ref() == Some(&form.read()));
+        merged(seen, refused.filter(|_| is_of_now).unwrap_or_default())
     });
     let shown = Signal::derive(move || match preview.get() {
         Some(Ok(preview)) => preview,
@@ -206,9 +218,23 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
                 {move || preview.with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err().cloned())).map(|error| view! {
                     <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p>
                 })}
-                <Outcome preview=shown is_asked pending=launch.pending()/>
+                <Outcome preview=shown findings is_asked pending=launch.pending()/>
                 <p class="soft">{t::keys_help(language)} " · " <A href="/experiments">{c::cancel(language)}</A></p>
             </aside>
         </form>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_stands_beside_what_the_preview_saw_and_nothing_twice() {
+        let of = |field: &str| Finding::stops(field, "mend it", "请修改");
+        let seen = vec![of("name")];
+        let both = merged(seen.clone(), vec![of("name"), of("cluster_id")]);
+        assert_eq!(both, [of("name"), of("cluster_id")]);
+        assert_eq!(merged(seen.clone(), Vec::new()), seen);
     }
 }

@@ -1,6 +1,7 @@
 //! What will happen: the world, the iterations, each node's `train.sh`, and the button that launches it.
 
 use domain::experiments::form::Preview;
+use domain::finding::{Finding, Weight};
 use leptos::prelude::*;
 
 use crate::browser;
@@ -12,6 +13,8 @@ use crate::texts::{common as c, experiments as t};
 #[component]
 pub fn Outcome(
     preview: Signal<Preview>,
+    /// The preview's, and what a launch was refused for.
+    findings: Memo<Vec<Finding>>,
     /// The nodes are being asked.
     is_asked: Signal<bool>,
     #[prop(into)] pending: Signal<bool>,
@@ -20,12 +23,8 @@ pub fn Outcome(
     let shown = RwSignal::new(0_usize);
     let is_ready = Memo::new(move |_| preview.with(Preview::is_ready));
     let stops = Memo::new(move |_| {
-        preview.with(|p| {
-            p.findings
-                .iter()
-                .filter(|f| f.weight == domain::finding::Weight::Stops)
-                .count()
-        })
+        let is_stop = |finding: &&Finding| finding.weight == Weight::Stops;
+        findings.with(|all| all.iter().filter(is_stop).count())
     });
     let label = move || {
         if pending.get() {
@@ -51,7 +50,7 @@ pub fn Outcome(
             <dt>{t::iterations(language)}</dt>
             <dd>{move || preview.with(|p| p.iterations.map(count))} " " <span class="soft">{move || preview.with(|p| (p.rows > 0).then(|| format!("· {} {}", count(p.rows), t::rows(language))))}</span></dd>
         </dl>
-        <Findings of=Signal::derive(move || preview.with(|p| p.findings.clone())) field=""/>
+        <Findings of=findings field=""/>
         <p class="soft" role="status">{move || match stops.get() {
             _ if is_asked.get() => t::previewing(language).to_owned(),
             0 => t::preview_ok(language).to_owned(),
