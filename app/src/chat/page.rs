@@ -17,7 +17,7 @@ use super::server_fns::{
 use crate::context::use_language;
 use crate::deployments::server_fns::{DeploymentShown, list_deployments};
 use crate::shared::live::use_live;
-use crate::shared::{Ago, Load};
+use crate::shared::{Ago, Findings, Load};
 use crate::texts::{chat as t, common as c};
 
 /// Each pane's reply is a connection while it streams, and a browser allows six to a host.
@@ -129,8 +129,20 @@ fn Playground(
             }
         }
     });
+    let refused = Signal::derive(move || match send.value().get() {
+        Some(Err(error)) => error.findings().to_vec(),
+        _ => Vec::new(),
+    });
+    Effect::new(move |_| {
+        if refused.with(|all| all.iter().any(Typed::has)) {
+            typed.is_open.set(true);
+        }
+    });
     let dispatch = move |said: String, parent: Option<String>| {
-        let Ok(parameters) = typed.read() else { return };
+        let Ok(parameters) = typed.read() else {
+            typed.is_open.set(true);
+            return;
+        };
         if said.trim().is_empty() || send.pending().get_untracked() {
             return;
         }
@@ -183,8 +195,10 @@ fn Playground(
                     let unused = ready.with_untracked(|ready| ready.iter().map(|d| d.deployment.id.to_string()).find(|id| panes.with_untracked(|p| !p.contains(id))));
                     if let Some(id) = unused { panes.update(|p| p.push(id)); }
                 }>{t::add_pane(language)}</button>
-            {move || send.value().get().and_then(Result::err).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
-            <ParameterDrawer typed/>
+            <Findings of=refused field="deployment"/>
+            {move || send.value().get().and_then(Result::err).filter(|e| e.findings().is_empty()).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
+            <ParameterDrawer typed refused/>
+            <Findings of=refused field="text"/>
             <Composer text is_busy=is_waiting send=submit/>
         </section>
     }

@@ -10,6 +10,16 @@ use crate::shared::TextField;
 use crate::shared::numbers::optional;
 use crate::texts::chat as t;
 
+/// The fields of the drawer that a finding may name.
+const NAMES: [&str; 6] = [
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "presence_penalty",
+    "thinking",
+];
+
 /// What is typed in the drawer. Empty: the engine's default.
 #[derive(Clone, Copy)]
 pub struct Typed {
@@ -20,6 +30,8 @@ pub struct Typed {
     max_tokens: RwSignal<String>,
     presence_penalty: RwSignal<String>,
     thinking: RwSignal<String>,
+    /// Whether the drawer is open.
+    pub is_open: RwSignal<bool>,
 }
 
 impl Typed {
@@ -33,18 +45,25 @@ impl Typed {
             max_tokens: text(),
             presence_penalty: text(),
             thinking: text(),
+            is_open: RwSignal::new(false),
         }
     }
 
+    /// Whether a finding belongs into the drawer.
+    pub fn has(finding: &Finding) -> bool {
+        NAMES.contains(&finding.field.as_str())
+    }
+
     fn named(self) -> [(&'static str, RwSignal<String>); 6] {
-        [
-            ("temperature", self.temperature),
-            ("top_p", self.top_p),
-            ("top_k", self.top_k),
-            ("max_tokens", self.max_tokens),
-            ("presence_penalty", self.presence_penalty),
-            ("thinking", self.thinking),
-        ]
+        let values = [
+            self.temperature,
+            self.top_p,
+            self.top_k,
+            self.max_tokens,
+            self.presence_penalty,
+            self.thinking,
+        ];
+        std::array::from_fn(|at| (NAMES[at], values[at]))
     }
 
     /// Takes up what this browser used last, and keeps what is typed from now on.
@@ -112,10 +131,18 @@ impl Typed {
     }
 }
 
+/// The drawer. Sending opens it when something in it is wrong, so that no finding is out of sight.
 #[component]
-pub fn ParameterDrawer(typed: Typed) -> impl IntoView {
+pub fn ParameterDrawer(
+    typed: Typed,
+    /// What the server found in what was sent last.
+    refused: Signal<Vec<Finding>>,
+) -> impl IntoView {
     let language = use_language();
-    let findings = Signal::derive(move || typed.read().err().unwrap_or_default());
+    let findings = Signal::derive(move || {
+        let unread = typed.read().err().unwrap_or_default();
+        unread.into_iter().chain(refused.get()).collect::<Vec<_>>()
+    });
     let default = t::engine_default(language);
     let choices = [
         ("", t::thinking_default(language)),
@@ -123,7 +150,7 @@ pub fn ParameterDrawer(typed: Typed) -> impl IntoView {
         ("off", t::thinking_off(language)),
     ];
     view! {
-        <details class="drawer">
+        <details class="drawer" prop:open=move || typed.is_open.get() on:toggle:target=move |ev| typed.is_open.set(ev.target().open())>
             <summary>{t::parameters(language)}</summary>
             <div class="drawer-body">
                 <div class="field">
