@@ -14,10 +14,18 @@ use crate::executors::{ContainerExecutor, Executor, SshExecutor};
 use crate::hosts::{self, Host, HostError, HostKey, InsideHost, Limits, Login, SshHost};
 use crate::{Actor, Backend, Error, Result, clock, secrets};
 
+/// Which cluster a new node joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joins {
+    Known(ClusterId),
+    /// One of this name, made together with the node.
+    New(String),
+}
+
 /// What a person says of a new node.
 #[derive(Debug, Clone)]
 pub struct NewNode {
-    pub cluster_id: ClusterId,
+    pub cluster: Joins,
     pub name: String,
     pub address: Address,
     /// OpenSSH text, unencrypted.
@@ -66,33 +74,24 @@ pub async fn get(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeVi
         .ok_or(Error::NotFound("node"))
 }
 
-pub async fn add_cluster(backend: &Backend, actor: &Actor, name: &str) -> Result<ClusterId> {
-    actor.needs(Role::Admin)?;
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(Error::Invalid(vec![Finding::stops(
-            "name",
-            "Write a name for the cluster.",
-            "请填写集群名称。",
-        )]));
-    }
-    let cluster = cluster(&actor.project, name, false);
-    if backend
-        .store()
-        .insert_cluster(&cluster, &actor.user)
-        .await?
-    {
-        Ok(cluster.id)
-    } else {
-        Err(Error::Invalid(vec![name_taken(name)]))
-    }
-}
-
-/// Connects, probes, then stores the node: nothing half-known stays. Findings are on `host`, `port`, `user`, `private_key`,
-/// `host_key`, `work_folder` and `name`.
+/// Connects, probes, then stores the node, with its cluster where that is new: nothing half-known stays. Findings are on `host`,
+/// `port`, `user`, `private_key`, `host_key`, `work_folder`, `name`, `cluster` and `cluster_name`.
 pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<NodeId> {
     actor.needs(Role::Admin)?;
-    let findings = written_wrong(&new);
+    let mut findings = written_wrong(&new);
+    let clusters = backend.store().clusters(&actor.project).await?;
+    let cluster = match &new.cluster {
+        Joins::Known(id) => clusters.iter().find(|known| known.id == *id).cloned(),
+        Joins::New(name) => Some(cluster(&actor.project, name.trim(), false)),
+    };
+    let Some(cluster) = cluster else {
+        return Err(Error::NotFound("cluster"));
+    };
+    let is_new = matches!(new.cluster, Joins::New(_));
+    // Seen before anything is said to the machine; storing them looks again.
+    if is_new && clusters.iter().any(|known| known.name == cluster.name) {
+        findings.push(name_taken("cluster_name", &cluster.name));
+    }
     if !findings.is_empty() {
         return Err(Error::Invalid(findings));
     }
@@ -123,7 +122,7 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
     let node = Node {
         id: clock::new_id(),
         project_id: actor.project.clone(),
-        cluster_id: new.cluster_id,
+        cluster_id: cluster.id.clone(),
         rank: 0,
         name: new.name.trim().to_owned(),
         address: new.address,
@@ -135,8 +134,16 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
         is_rehearsal: false,
         created_at: clock::now(),
     };
-    if !backend.store().insert_node(&node, &actor.user).await? {
-        return Err(Error::Invalid(vec![name_taken(&node.name)]));
+    let store = backend.store();
+    let (is_stored, taken) = if is_new {
+        let stored = store.insert_cluster_with(&cluster, &node, &actor.user);
+        (stored.await?, name_taken("cluster_name", &cluster.name))
+    } else {
+        let stored = store.insert_node(&node, &actor.user);
+        (stored.await?, name_taken("name", &node.name))
+    };
+    if !is_stored {
+        return Err(Error::Invalid(vec![taken]));
     }
     backend
         .store()
@@ -364,9 +371,9 @@ fn cluster(project: &ProjectId, name: &str, is_rehearsal: bool) -> Cluster {
     }
 }
 
-fn name_taken(name: &str) -> Finding {
+fn name_taken(field: &str, name: &str) -> Finding {
     Finding::stops(
-        "name",
+        field,
         format!("\"{name}\" exists already; choose another name."),
         format!("“{name}”已存在，请换一个名称。"),
     )
@@ -380,6 +387,13 @@ fn written_wrong(new: &NewNode) -> Vec<Finding> {
             "name",
             "Write a name for the node.",
             "请填写节点名称。",
+        ));
+    }
+    if matches!(&new.cluster, Joins::New(name) if name.trim().is_empty()) {
+        findings.push(Finding::stops(
+            "cluster_name",
+            "Write a name for the cluster.",
+            "请填写集群名称。",
         ));
     }
     if new.environment != Environment::Direct {

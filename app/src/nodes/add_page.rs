@@ -24,10 +24,7 @@ struct Typed {
     user: RwSignal<String>,
     private_key: RwSignal<String>,
     is_confirmed: RwSignal<bool>,
-    environment: RwSignal<String>,
-    container: RwSignal<String>,
     work_folder: RwSignal<String>,
-    mounts: RwSignal<String>,
 }
 
 impl Typed {
@@ -42,10 +39,7 @@ impl Typed {
             user: text("root"),
             private_key: text(""),
             is_confirmed: RwSignal::new(false),
-            environment: text("direct"),
-            container: text(""),
             work_folder: text("/root/trainyard"),
-            mounts: text(""),
         }
     }
 
@@ -59,10 +53,7 @@ impl Typed {
             user: self.user.get_untracked(),
             private_key: self.private_key.get_untracked(),
             host_key,
-            environment: self.environment.get_untracked(),
-            container: self.container.get_untracked(),
             work_folder: self.work_folder.get_untracked(),
-            mounts: self.mounts.get_untracked(),
         }
     }
 }
@@ -157,19 +148,6 @@ fn LoginFields(
     findings: Signal<Vec<domain::finding::Finding>>,
 ) -> impl IntoView {
     let language = use_language();
-    let has_container = move || typed.environment.get() != "direct";
-    let container_label = move || {
-        if typed.environment.get() == "exec" {
-            t::container(language)
-        } else {
-            t::image(language)
-        }
-    };
-    let choices = [
-        ("direct", t::environment_direct(language)),
-        ("container", t::environment_container(language)),
-        ("exec", t::environment_exec(language)),
-    ];
     view! {
         <div class="field">
             <label class="field-label" for="cluster">{c::cluster(language)}</label>
@@ -193,24 +171,11 @@ fn LoginFields(
             <Findings of=findings field="private_key"/>
         </div>
         <TextField name="work_folder" label=t::work_folder(language) value=typed.work_folder findings help=t::work_folder_help(language) required=true/>
-        <fieldset class="field">
-            <legend class="field-label">{t::environment(language)}</legend>
-            {choices.map(|(value, label)| view! {
-                <label class="check">
-                    <input type="radio" name="environment" value=value checked=value == "direct" on:change=move |_| typed.environment.set(value.to_owned())/>
-                    {label}
-                </label>
-            }).collect_view()}
+        <div class="field">
+            <span class="field-label">{t::environment(language)}</span>
+            <span>{t::environment_direct(language)}</span>
+            <span class="field-help">{t::environment_help(language)}</span>
             <Findings of=findings field="environment"/>
-        </fieldset>
-        <Show when=has_container>
-            {move || view! { <TextField name="container" label=container_label() value=typed.container findings required=true/> }}
-            <div class="field">
-                <label class="field-label" for="mounts">{t::mounts(language)}</label>
-                <textarea id="mounts" name="mounts" rows="3" on:input:target=move |ev| typed.mounts.set(ev.target().value())></textarea>
-                <span class="field-help">{t::mounts_help(language)}</span>
-                <Findings of=findings field="mounts"/>
-            </div>
-        </Show>
+        </div>
     }
 }

@@ -20,13 +20,7 @@ pub struct NodeForm {
     pub private_key: String,
     /// The host key that the person confirmed, in OpenSSH form.
     pub host_key: String,
-    /// `direct`, `container` or `exec`.
-    pub environment: String,
-    /// Image or container name.
-    pub container: String,
     pub work_folder: String,
-    /// One a line, `host:inside`.
-    pub mounts: String,
 }
 
 /// A host key as it is shown for confirmation.
@@ -107,11 +101,11 @@ pub async fn trust_host_key(id: String, key: String) -> Result<(), AppError> {
 pub async fn add_node(form: NodeForm) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let port = parse_port(&form.port)?;
-    let cluster_id = match form.cluster.as_str() {
-        "" => backend::nodes::add_cluster(&backend, &actor, &form.cluster_name).await?,
-        id => id.parse()?,
+    let cluster = match form.cluster.as_str() {
+        "" => backend::nodes::Joins::New(form.cluster_name.clone()),
+        id => backend::nodes::Joins::Known(id.parse()?),
     };
-    let new = new_node(form, cluster_id, port);
+    let new = new_node(form, cluster, port);
     Ok(backend::nodes::add_node(&backend, &actor, new)
         .await?
         .to_string())
@@ -134,18 +128,10 @@ fn parse_port(text: &str) -> Result<u16, AppError> {
 }
 
 #[cfg(feature = "ssr")]
-fn new_node(
-    form: NodeForm,
-    cluster_id: domain::ids::ClusterId,
-    port: u16,
-) -> backend::nodes::NewNode {
-    use domain::nodes::{Address, Environment, Mount};
-    let mounts = form
-        .mounts
-        .lines()
-        .filter_map(|line| line.trim().split_once(':'));
+fn new_node(form: NodeForm, cluster: backend::nodes::Joins, port: u16) -> backend::nodes::NewNode {
+    use domain::nodes::{Address, Environment};
     backend::nodes::NewNode {
-        cluster_id,
+        cluster,
         name: form.name,
         address: Address {
             host: form.host.trim().to_owned(),
@@ -154,22 +140,8 @@ fn new_node(
         },
         private_key: form.private_key,
         host_key: form.host_key,
-        environment: match form.environment.as_str() {
-            "container" => Environment::ContainerPerAttempt {
-                image: form.container,
-                options: Vec::new(),
-            },
-            "exec" => Environment::Exec {
-                container: form.container,
-            },
-            _ => Environment::Direct,
-        },
+        environment: Environment::Direct,
         work_folder: form.work_folder,
-        mounts: mounts
-            .map(|(host, inside)| Mount {
-                host: host.to_owned(),
-                inside: inside.to_owned(),
-            })
-            .collect(),
+        mounts: Vec::new(),
     }
 }

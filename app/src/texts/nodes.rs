@@ -16,6 +16,7 @@ texts! {
     work_folder => "Work folder", "工作目录";
     environment => "Where work runs", "运行环境";
     environment_direct => "in the SSH login itself", "SSH 登录环境";
+    environment_help => "A container is reached through its own SSH port; starting containers from here comes later.", "容器请通过其自身的 SSH 端口连接；由控制台启动容器将在以后提供。";
     environment_container => "a container per attempt", "每次启动一个容器";
     environment_exec => "inside a named container", "指定的容器内";
     probe_now => "Look again", "重新检查";
@@ -50,9 +51,5 @@ texts! {
     private_key => "Private key", "私钥";
     private_key_help => "OpenSSH format, without a passphrase. Kept sealed; never shown again.", "OpenSSH 格式，无口令。加密保存，不再显示。";
     work_folder_help => "Absolute; outputs and job files go below it.", "绝对路径；输出与任务文件位于其下。";
-    image => "Image", "镜像";
-    container => "Container", "容器";
-    mounts => "Mounts", "挂载";
-    mounts_help => "One a line: folder on the host : folder inside. Only needed with containers.", "每行一个：主机目录:容器内目录。仅容器环境需要。";
     connect => "Connect and add", "连接并添加";
 }

@@ -3,8 +3,8 @@
 use domain::ids::{NodeId, ProjectId, UserId};
 use domain::nodes::{Address, Cluster, Node, NodeView, Probe, Reservation, Unreachable};
 use domain::time::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Executor, Row, Sqlite};
 
 use super::{Store, failed, from_json, parsed, to_json};
 use crate::error::Result;
@@ -64,23 +64,80 @@ fn cluster(row: &SqliteRow) -> Result<Cluster> {
     })
 }
 
+async fn insert_cluster_in(
+    executor: impl Executor<'_, Database = Sqlite>,
+    cluster: &Cluster,
+    creator: &UserId,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "insert into clusters (id, project_id, created_by, name, is_rehearsal, created_at) values ($1, $2, $3, $4, $5, $6) \
+         on conflict do nothing",
+    )
+    .bind(cluster.id.as_str())
+    .bind(cluster.project_id.as_str())
+    .bind(creator.as_str())
+    .bind(&cluster.name)
+    .bind(i64::from(cluster.is_rehearsal))
+    .bind(cluster.created_at.0)
+    .execute(executor)
+    .await
+    .map_err(failed("store a cluster"))?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn insert_node_in(
+    executor: impl Executor<'_, Database = Sqlite>,
+    node: &Node,
+    creator: &UserId,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "insert into nodes (id, project_id, created_by, cluster_id, rank, name, host, port, login, key_secret_id, host_key, \
+         environment, work_folder, mounts, is_rehearsal, created_at) \
+         select $1, $2, $3, $4, (select coalesce(max(rank) + 1, 0) from nodes where cluster_id = $4), $5, $6, $7, $8, $9, $10, \
+         $11, $12, $13, $14, $15 where true on conflict do nothing",
+    )
+    .bind(node.id.as_str())
+    .bind(node.project_id.as_str())
+    .bind(creator.as_str())
+    .bind(node.cluster_id.as_str())
+    .bind(&node.name)
+    .bind(&node.address.host)
+    .bind(i64::from(node.address.port))
+    .bind(&node.address.user)
+    .bind(node.key.as_str())
+    .bind(&node.host_key)
+    .bind(to_json(&node.environment)?)
+    .bind(&node.work_folder)
+    .bind(to_json(&node.mounts)?)
+    .bind(i64::from(node.is_rehearsal))
+    .bind(node.created_at.0)
+    .execute(executor)
+    .await
+    .map_err(failed("store a node"))?;
+    Ok(done.rows_affected() > 0)
+}
+
 impl Store {
     /// False: the project has a cluster of that name.
     pub async fn insert_cluster(&self, cluster: &Cluster, creator: &UserId) -> Result<bool> {
-        let done = sqlx::query(
-            "insert into clusters (id, project_id, created_by, name, is_rehearsal, created_at) values ($1, $2, $3, $4, $5, $6) \
-             on conflict do nothing",
-        )
-        .bind(cluster.id.as_str())
-        .bind(cluster.project_id.as_str())
-        .bind(creator.as_str())
-        .bind(&cluster.name)
-        .bind(i64::from(cluster.is_rehearsal))
-        .bind(cluster.created_at.0)
-        .execute(&self.writer)
-        .await
-        .map_err(failed("store a cluster"))?;
-        Ok(done.rows_affected() > 0)
+        insert_cluster_in(&self.writer, cluster, creator).await
+    }
+
+    /// A cluster and its first node, both or neither. False: the project has a cluster of that name.
+    pub async fn insert_cluster_with(
+        &self,
+        cluster: &Cluster,
+        node: &Node,
+        creator: &UserId,
+    ) -> Result<bool> {
+        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        if !insert_cluster_in(&mut *transaction, cluster, creator).await?
+            || !insert_node_in(&mut *transaction, node, creator).await?
+        {
+            return Ok(false);
+        }
+        transaction.commit().await.map_err(failed("commit"))?;
+        Ok(true)
     }
 
     pub async fn clusters(&self, project: &ProjectId) -> Result<Vec<Cluster>> {
@@ -94,31 +151,7 @@ impl Store {
 
     /// The rank is the next free one of its cluster. False: the cluster has a node of that name.
     pub async fn insert_node(&self, node: &Node, creator: &UserId) -> Result<bool> {
-        let done = sqlx::query(
-            "insert into nodes (id, project_id, created_by, cluster_id, rank, name, host, port, login, key_secret_id, host_key, \
-             environment, work_folder, mounts, is_rehearsal, created_at) \
-             select $1, $2, $3, $4, (select coalesce(max(rank) + 1, 0) from nodes where cluster_id = $4), $5, $6, $7, $8, $9, $10, \
-             $11, $12, $13, $14, $15 where true on conflict do nothing",
-        )
-        .bind(node.id.as_str())
-        .bind(node.project_id.as_str())
-        .bind(creator.as_str())
-        .bind(node.cluster_id.as_str())
-        .bind(&node.name)
-        .bind(&node.address.host)
-        .bind(i64::from(node.address.port))
-        .bind(&node.address.user)
-        .bind(node.key.as_str())
-        .bind(&node.host_key)
-        .bind(to_json(&node.environment)?)
-        .bind(&node.work_folder)
-        .bind(to_json(&node.mounts)?)
-        .bind(i64::from(node.is_rehearsal))
-        .bind(node.created_at.0)
-        .execute(&self.writer)
-        .await
-        .map_err(failed("store a node"))?;
-        Ok(done.rows_affected() > 0)
+        insert_node_in(&self.writer, node, creator).await
     }
 
     pub async fn node(&self, id: &NodeId) -> Result<Option<Node>> {

@@ -3,6 +3,7 @@
 mod chat;
 mod container;
 mod launch;
+mod nodes;
 mod stops;
 mod support;
 mod transfers;
