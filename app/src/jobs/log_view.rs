@@ -1,5 +1,7 @@
 //! The log of one process: opens at its end and follows until you scroll up.
 
+use std::collections::VecDeque;
+
 use domain::jobs::ProcessView;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -13,47 +15,55 @@ use crate::texts::jobs as t;
 const ELEMENT: &str = "log";
 /// What one page keeps in memory; older lines are fetched again when asked for.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
+/// What is fetched at once, and about the size of a piece in memory.
+const PIECE_BYTES: usize = 64 * 1024;
 
-/// What is loaded of one log.
+/// What is loaded of one log: pieces that follow one another without a gap. Positions are bytes of the file, which the decoded text's
+/// own length does not tell: what is no UTF-8 is replaced in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Loaded {
-    start: u64,
-    end: u64,
-    text: String,
+    pieces: VecDeque<LogPiece>,
 }
 
 impl Loaded {
+    fn start(&self) -> u64 {
+        self.pieces.front().map_or(0, |piece| piece.offset)
+    }
+
+    fn end(&self) -> Option<u64> {
+        self.pieces.back().map(|piece| piece.end)
+    }
+
+    fn text(&self) -> String {
+        self.pieces.iter().map(|piece| &*piece.text).collect()
+    }
+
     fn append(&mut self, piece: LogPiece) {
-        if self.text.is_empty() {
-            self.start = piece.offset;
+        if piece.text.is_empty() {
+            return;
         }
         // A log that became shorter was begun anew.
-        if piece.offset < self.end && !self.text.is_empty() {
-            *self = Loaded {
-                start: piece.offset,
-                ..Loaded::default()
-            };
+        if self.end().is_some_and(|end| piece.offset < end) {
+            self.pieces.clear();
         }
-        self.text.push_str(&piece.text);
-        self.end = piece.end;
-        if self.text.len() > KEPT_BYTES {
-            let cut = self.text.len() - KEPT_BYTES / 2;
-            let cut = self.text[..]
-                .char_indices()
-                .map(|(at, _)| at)
-                .find(|at| *at >= cut)
-                .unwrap_or(0);
-            self.start += cut as u64;
-            self.text.drain(..cut);
+        match self.pieces.back_mut() {
+            Some(last) if last.text.len() < PIECE_BYTES && last.end == piece.offset => {
+                last.text.push_str(&piece.text);
+                last.end = piece.end;
+            }
+            _ => self.pieces.push_back(piece),
+        }
+        let mut kept: usize = self.pieces.iter().map(|piece| piece.text.len()).sum();
+        while kept > KEPT_BYTES && self.pieces.len() > 1 {
+            kept -= self.pieces.pop_front().map_or(0, |piece| piece.text.len());
         }
     }
 
+    /// What lies right before; a piece that was asked for before the log moved on does not, and is left out.
     fn prepend(&mut self, piece: LogPiece) {
-        let missing =
-            usize::try_from(self.start.saturating_sub(piece.offset)).unwrap_or(usize::MAX);
-        let older: String = piece.text.chars().take(missing).collect();
-        self.start = piece.offset;
-        self.text.insert_str(0, &older);
+        if piece.end == self.start() && !piece.text.is_empty() {
+            self.pieces.push_front(piece);
+        }
     }
 }
 
@@ -94,21 +104,21 @@ pub fn LogView(
     let is_busy = StoredValue::new(false);
     let job = StoredValue::new(job);
     // One request at a time; the next one asks from where this one ended.
-    let fetch = move |offset: Option<u64>, is_older: bool| {
+    let fetch = move |offset: Option<u64>, length: usize, is_older: bool| {
         if is_busy.get_value() {
             return;
         }
         is_busy.set_value(true);
         let asked = rank.get_untracked();
         spawn_local(async move {
-            let answer = read_log(job.get_value(), asked, offset).await;
+            let answer = read_log(job.get_value(), asked, offset, length as u64).await;
             if is_busy.try_set_value(false).is_some() || asked != rank.get_untracked() {
                 return; // gone, or another process is shown meanwhile
             }
             match answer {
                 Ok(piece) => {
                     problem.set(None);
-                    if piece.end == loaded.with_untracked(|l| l.end) && !is_older {
+                    if piece.text.is_empty() {
                         return;
                     }
                     let follows = browser::is_at_end(ELEMENT);
@@ -128,8 +138,7 @@ pub fn LogView(
         });
     };
     let more = move || {
-        let end = loaded.with_untracked(|l| (!l.text.is_empty()).then_some(l.end));
-        fetch(end, false);
+        fetch(loaded.with_untracked(Loaded::end), PIECE_BYTES, false);
     };
     Effect::new(move |_| {
         rank.track();
@@ -148,8 +157,10 @@ pub fn LogView(
         }
     });
     let older = move |_| {
-        let start = loaded.with_untracked(|l| l.start);
-        fetch(Some(start.saturating_sub(64 * 1024)), true);
+        let start = loaded.with_untracked(Loaded::start);
+        // Never more than what is missing: the two must not overlap.
+        let missing = usize::try_from(start).map_or(PIECE_BYTES, |start| start.min(PIECE_BYTES));
+        fetch(Some(start - missing as u64), missing, true);
     };
     let choices = (processes.len() > 1).then(|| {
         processes.iter().enumerate().map(|(at, process)| {
@@ -167,12 +178,12 @@ pub fn LogView(
             {choices}
             <input class="input log-search" type="search" placeholder=t::log_search(language) aria-label=t::log_search(language)
                 on:input:target=move |ev| wanted.set(ev.target().value())/>
-            <button class="button" data-size="small" type="button" hidden=move || loaded.with(|l| l.start == 0) on:click=older>{t::log_older(language)}</button>
+            <button class="button" data-size="small" type="button" hidden=move || loaded.with(|l| l.start() == 0) on:click=older>{t::log_older(language)}</button>
             <button class="button" data-size="small" type="button" on:click=move |_| browser::scroll_to_end(ELEMENT)>{t::log_follow(language)}</button>
         </div>
         {move || problem.get().map(|e| view! { <p class="finding" role="alert" data-weight="stops">{e.text(language)}</p> })}
         <pre class="log" id=ELEMENT tabindex="0">{move || {
-            let text = loaded.with(|l| lines(&l.text, &wanted.get()));
+            let text = loaded.with(|l| lines(&l.text(), &wanted.get()));
             if text.is_empty() { t::log_empty(language).to_owned() } else { text }
         }}</pre>
     }
@@ -192,47 +203,64 @@ mod tests {
         assert_eq!(lines("loss 1\nother\nloss 2\n", "loss"), "loss 1\nloss 2\n");
     }
 
+    /// What the server answers for a part of a file.
+    fn read(file: &[u8], offset: usize, length: usize) -> LogPiece {
+        let end = (offset + length).min(file.len());
+        super::super::server_fns::whole_characters(offset as u64, &file[offset..end])
+    }
+
     #[test]
-    fn older_bytes_are_put_before_without_overlap() {
-        let mut loaded = Loaded {
-            start: 3,
-            end: 6,
-            text: "def".into(),
-        };
-        loaded.prepend(LogPiece {
-            offset: 0,
-            end: 6,
-            text: "abcdef".into(),
-        });
-        assert_eq!(
-            loaded,
-            Loaded {
-                start: 0,
-                end: 6,
-                text: "abcdef".into()
+    fn older_pieces_of_a_chinese_log_join_without_overlap_wherever_they_are_cut() {
+        // A byte that is no UTF-8, too: its replacement is three bytes long.
+        let file = [
+            "损失 loss 下降 😀\n".as_bytes(),
+            b"\xff",
+            "学习率\n".as_bytes(),
+        ]
+        .concat()
+        .repeat(3);
+        for size in 5..file.len() {
+            let mut loaded = Loaded::default();
+            loaded.append(read(&file, file.len() - size, size));
+            while loaded.start() > 0 {
+                let start = loaded.start() as usize;
+                let missing = start.min(size);
+                loaded.prepend(read(&file, start - missing, missing));
+                assert!(
+                    (loaded.start() as usize) < start,
+                    "stuck at {start} with {size}"
+                );
             }
-        );
+            assert_eq!(
+                loaded.text(),
+                String::from_utf8_lossy(&file),
+                "pieces of {size}"
+            );
+        }
     }
 
     #[test]
     fn a_log_that_became_shorter_begins_anew() {
-        let mut loaded = Loaded {
-            start: 0,
-            end: 6,
-            text: "abcdef".into(),
-        };
-        loaded.append(LogPiece {
-            offset: 0,
-            end: 2,
-            text: "xy".into(),
-        });
-        assert_eq!(
-            loaded,
-            Loaded {
-                start: 0,
-                end: 2,
-                text: "xy".into()
-            }
-        );
+        let mut loaded = Loaded::default();
+        loaded.append(read(b"abcdef", 0, 6));
+        loaded.append(read(b"xy", 0, 2));
+        assert_eq!((loaded.text().as_str(), loaded.end()), ("xy", Some(2)));
+    }
+
+    #[test]
+    fn what_is_kept_begins_where_its_first_piece_does() {
+        let line = "一二三四五六七\n".repeat(4096);
+        let mut loaded = Loaded::default();
+        for at in 0..100 {
+            let offset = at * line.len() as u64;
+            loaded.append(LogPiece {
+                offset,
+                end: offset + line.len() as u64,
+                text: line.clone(),
+            });
+        }
+        let text = loaded.text();
+        assert!(text.len() <= KEPT_BYTES && text.len() > KEPT_BYTES / 2);
+        assert_eq!(loaded.start() + text.len() as u64, 100 * line.len() as u64);
     }
 }

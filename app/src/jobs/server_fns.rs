@@ -35,11 +35,17 @@ pub async fn stop_job(id: String) -> Result<(), AppError> {
     Ok(backend::jobs::stop(&backend, &actor, &id.parse()?).await?)
 }
 
-/// From `offset` on, or the last 64 KiB.
+/// From `offset` on, or from the end; at most `length` bytes, and never more than 64 KiB.
 #[server(prefix = "/fn", endpoint = "jobs/log", input = Json)]
-pub async fn read_log(id: String, rank: u32, offset: Option<u64>) -> Result<LogPiece, AppError> {
+pub async fn read_log(
+    id: String,
+    rank: u32,
+    offset: Option<u64>,
+    length: u64,
+) -> Result<LogPiece, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
-    let slice = backend::jobs::log(&backend, &actor, &id.parse()?, rank, offset, 64 * 1024).await?;
+    let length = length.min(64 * 1024);
+    let slice = backend::jobs::log(&backend, &actor, &id.parse()?, rank, offset, length).await?;
     Ok(slice.map_or_else(LogPiece::default, |slice| {
         whole_characters(slice.offset, &slice.bytes)
     }))
@@ -47,7 +53,7 @@ pub async fn read_log(id: String, rank: u32, offset: Option<u64>) -> Result<LogP
 
 /// Leaves out a character that is cut at either end: the rest of it comes with the neighbouring piece.
 #[cfg(feature = "ssr")]
-fn whole_characters(offset: u64, bytes: &[u8]) -> LogPiece {
+pub(super) fn whole_characters(offset: u64, bytes: &[u8]) -> LogPiece {
     let is_inner = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
     let begin = if offset == 0 {
         0
