@@ -8,7 +8,7 @@ use domain::ids::{DeploymentId, ModelId, NodeId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, State, Success};
 use domain::models::Format;
 use domain::nodes::place::path_on;
-use domain::nodes::ports;
+use domain::nodes::{NodeView, ports};
 use domain::people::Role;
 use domain::recipes::launch::folder_name;
 
@@ -298,6 +298,49 @@ async fn look(
     let text = output.text();
     let is_there = text.lines().any(|line| line == "model");
     Ok((is_there, ports::listening(&text).collect()))
+}
+
+/// Where a model can be served: the nodes that hold its folder, its own node first. Nodes that do not answer are not among them; a copy
+/// that was deleted there is not either, since each node is asked.
+pub async fn places(backend: &Backend, actor: &Actor, model: &ModelId) -> Result<Vec<NodeView>> {
+    let store = backend.store();
+    let model = store
+        .model(&actor.project, model)
+        .await?
+        .ok_or(Error::NotFound("model"))?;
+    let owner = nodes::stored(backend, &model.node_id).await?;
+    let views = store.node_views(&actor.project).await?;
+    let asked = views.into_iter().map(|view| {
+        let path = path_on(&owner, &view.node, &model.path);
+        async move {
+            let is_there = match holds(backend, &view.node, &path).await {
+                Ok(is_there) => is_there,
+                Err(error) => {
+                    tracing::debug!(node.name = %view.node.name, error = &error as &dyn std::error::Error, "A node could not be asked for a model");
+                    false
+                }
+            };
+            (view, is_there)
+        }
+    });
+    let answers = futures::future::join_all(asked).await;
+    let mut found: Vec<NodeView> = answers
+        .into_iter()
+        .filter_map(|(view, is_there)| is_there.then_some(view))
+        .collect();
+    found.sort_by_key(|view| view.node.id != model.node_id);
+    Ok(found)
+}
+
+/// Whether a Hugging Face folder is there. A node that hangs is not waited for as long as a job would.
+async fn holds(backend: &Backend, node: &domain::nodes::Node, path: &str) -> Result<bool> {
+    let command = format!("[ -e {}/config.json ]", domain::shell::quote(path));
+    let host = nodes::host(backend, node).await?;
+    let output = host
+        .run(&command, Bytes::new(), Limits::of_secs(5))
+        .await
+        .map_err(|error| nodes::unreachable(node, &error))?;
+    Ok(output.is_success())
 }
 
 /// All deployments of the project, newest first.

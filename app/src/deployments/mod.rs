@@ -3,6 +3,7 @@
 mod detail_page;
 mod list_page;
 mod new_page;
+mod place_fields;
 pub mod server_fns;
 
 pub use detail_page::DeploymentPage;

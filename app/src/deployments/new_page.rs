@@ -1,58 +1,46 @@
 //! Deploying a model: which, where, on which GPUs.
 
 use domain::models::{Format, Model};
-use domain::nodes::NodeView;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
+use super::place_fields::PlaceFields;
 use super::server_fns::{DeploymentForm, create_deployment};
 use crate::browser;
 use crate::context::use_language;
 use crate::error::AppError;
 use crate::models::server_fns::list_models;
-use crate::nodes::server_fns::list_nodes;
 use crate::shared::{Findings, Load, Submit, TextField};
-use crate::texts::{common as c, deployments as t, nodes as n};
+use crate::texts::{common as c, deployments as t};
 
 #[component]
 pub fn NewDeploymentPage() -> impl IntoView {
     let language = use_language();
-    let choices = Resource::new(|| (), |()| choices());
+    let models = Resource::new(|| (), |()| servable());
     view! {
         <Title text=t::new(language)/>
         <div class="page-head">
             <span class="crumb"><A href="/deployments">{c::deployments(language)}</A></span>
             <h1>{t::new(language)}</h1>
         </div>
-        <Load resource=choices let:choices>
-            <DeployForm choices=choices.get_untracked()/>
+        <Load resource=models let:models>
+            <DeployForm models=models.get_untracked()/>
         </Load>
     }
 }
 
-type Choices = (Vec<Model>, Vec<NodeView>);
-
-/// What an engine can serve, and where.
-async fn choices() -> Result<Choices, AppError> {
-    let models = list_models()
-        .await?
-        .into_iter()
-        .filter(|model| model.format == Format::Hf)
-        .collect();
-    let nodes = list_nodes()
-        .await?
-        .into_iter()
-        .flat_map(|(_, nodes)| nodes)
-        .collect();
-    Ok((models, nodes))
+/// What an engine can serve.
+async fn servable() -> Result<Vec<Model>, AppError> {
+    let mut models = list_models().await?;
+    models.retain(|model| model.format == Format::Hf);
+    Ok(models)
 }
 
 #[component]
-fn DeployForm(choices: Choices) -> impl IntoView {
+fn DeployForm(models: Vec<Model>) -> impl IntoView {
     let language = use_language();
-    let (models, nodes) = choices;
     if models.is_empty() {
         return view! { <div class="empty"><p>{t::no_models(language)}</p><A href="/models" attr:class="button" attr:data-kind="main">{c::models(language)}</A></div> }.into_any();
     }
@@ -63,19 +51,8 @@ fn DeployForm(choices: Choices) -> impl IntoView {
         .unwrap_or(&models[0])
         .clone();
     let model = RwSignal::new(chosen.id.to_string());
-    // A model lies on one node: that is where it can be served.
-    let node = Memo::new({
-        let models = models.clone();
-        move |_| {
-            model.with(|id| {
-                models
-                    .iter()
-                    .find(|m| m.id.as_str() == id)
-                    .map(|m| m.node_id.to_string())
-                    .unwrap_or_default()
-            })
-        }
-    });
+    // Empty until the nodes have answered: the server then takes the model's own.
+    let node = RwSignal::new(String::new());
     let text = || RwSignal::new(String::new());
     let (name, served_name, max_model_len, reasoning_parser) = (text(), text(), text(), text());
     // None chosen: the server takes the first that is free.
@@ -123,10 +100,8 @@ fn DeployForm(choices: Choices) -> impl IntoView {
                 <select id="model" name="model" on:change:target=move |ev| model.set(ev.target().value())>{options}</select>
                 <Findings of=findings field="model_id"/>
             </div>
-            <Findings of=findings field="node_id"/>
+            <PlaceFields model node gpus findings/>
             <TextField name="name" label=c::name(language) value=name findings help=t::name_help(language)/>
-            <GpuChoice nodes node gpus/>
-            <Findings of=findings field="gpus"/>
             <TextField name="served_name" label=t::served_name(language) flag="--served-model-name" value=served_name findings help=t::served_name_help(language)/>
             <TextField name="max_model_len" label=t::max_model_len(language) flag="--max-model-len" value=max_model_len findings help=t::max_model_len_help(language)/>
             <TextField name="reasoning_parser" label=t::reasoning_parser(language) flag="--reasoning-parser" value=reasoning_parser findings help=t::reasoning_parser_help(language)/>
@@ -135,42 +110,4 @@ fn DeployForm(choices: Choices) -> impl IntoView {
             <Submit label=Signal::derive(move || t::submit(language).to_owned()) pending=create.pending()/>
         </form>
     }.into_any()
-}
-
-#[component]
-fn GpuChoice(nodes: Vec<NodeView>, node: Memo<String>, gpus: RwSignal<Vec<u32>>) -> impl IntoView {
-    let language = use_language();
-    let boxes = move || {
-        let node = node.get();
-        let Some(chosen) = nodes.iter().find(|n| n.node.id.as_str() == node) else {
-            return ().into_any();
-        };
-        let name = chosen.node.name.clone();
-        let list = chosen.probe.iter().flat_map(|p| &p.gpus).map(|gpu| {
-            let index = gpu.index;
-            let is_held = chosen.reserved.iter().any(|r| r.gpu == index);
-            let free = format!("{:.1} GiB {}", (gpu.memory_total_mib.saturating_sub(gpu.memory_used_mib)) as f64 / 1024.0, n::gpu_free(language));
-            view! {
-                <label class="check">
-                    <input type="checkbox" name="gpus" value=index prop:checked=move || gpus.with(|g| g.contains(&index))
-                        on:change:target=move |ev| {
-                            let is_on = ev.target().checked();
-                            gpus.update(|g| {
-                                g.retain(|i| *i != index);
-                                if is_on { g.push(index); g.sort_unstable(); }
-                            });
-                        }/>
-                    "GPU " {index} " · " {if is_held { n::gpu_held(language).to_owned() } else { free }}
-                </label>
-            }
-        }).collect_view();
-        view! { <p class="soft">{name}</p> {list} }.into_any()
-    };
-    view! {
-        <fieldset class="field">
-            <legend class="field-label">{t::gpus(language)}</legend>
-            {boxes}
-            <span class="field-help">{t::gpus_help(language)}</span>
-        </fieldset>
-    }
 }

@@ -3,6 +3,7 @@
 use domain::deployments::Deployment;
 use domain::deployments::stage::Stage;
 use domain::jobs::JobView;
+use domain::nodes::NodeView;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,13 @@ pub async fn get_deployment(id: String) -> Result<DeploymentShown, AppError> {
 pub async fn stop_deployment(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::deployments::stop(&backend, &actor, &id.parse()?).await?)
+}
+
+/// The nodes that hold a model's folder, its own node first.
+#[server(prefix = "/fn", endpoint = "deployments/places", input = Json)]
+pub async fn list_places(model: String) -> Result<Vec<NodeView>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::deployments::places(&backend, &actor, &model.parse()?).await?)
 }
 
 /// The same key twice is one deployment.

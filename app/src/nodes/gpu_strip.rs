@@ -9,14 +9,22 @@ use crate::texts::nodes as t;
 /// More than this in use without a job of ours means that somebody else works there.
 const BUSY_MIB: u64 = 512;
 
-/// How a GPU stands, and the word for it.
-fn standing(node: &NodeView, gpu: &Gpu) -> &'static str {
+/// How a GPU stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Free,
+    /// By a job of ours.
+    Held,
+    Busy,
+}
+
+pub fn standing(node: &NodeView, gpu: &Gpu) -> Standing {
     if node.reserved.iter().any(|held| held.gpu == gpu.index) {
-        "held"
+        Standing::Held
     } else if gpu.memory_used_mib > BUSY_MIB {
-        "busy"
+        Standing::Busy
     } else {
-        "free"
+        Standing::Free
     }
 }
 
@@ -29,11 +37,10 @@ pub fn GpuStrip(node: NodeView) -> impl IntoView {
         .map(|probe| probe.gpus.clone())
         .unwrap_or_default();
     let squares = gpus.into_iter().map(|gpu| {
-        let standing = standing(&node, &gpu);
-        let word = match standing {
-            "held" => t::gpu_held(language),
-            "busy" => t::gpu_busy(language),
-            _ => t::gpu_free(language),
+        let (standing, word) = match standing(&node, &gpu) {
+            Standing::Held => ("held", t::gpu_held(language)),
+            Standing::Busy => ("busy", t::gpu_busy(language)),
+            Standing::Free => ("free", t::gpu_free(language)),
         };
         let load = gpu.utilization_percent.map(|l| format!(" · {} {l:.0} %", t::load(language))).unwrap_or_default();
         let label = format!(

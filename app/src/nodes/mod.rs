@@ -9,5 +9,5 @@ pub mod server_fns;
 
 pub use add_page::AddNodePage;
 pub use detail_page::NodePage;
-pub use gpu_strip::GpuStrip;
+pub use gpu_strip::{GpuStrip, Standing, standing};
 pub use list_page::NodesPage;

@@ -6,6 +6,9 @@ texts! {
     engine => "Engine", "推理引擎";
     model => "Model", "模型";
     no_models => "There is no model in HF format yet.", "还没有 HF 格式的模型。";
+    places_asked => "Asking the nodes who holds the model…", "正在询问哪些节点有该模型…";
+    places_none => "No node that answers holds this model's folder. Copy it there first, or look at its node.", "没有可连接的节点持有该模型目录。请先复制，或检查其所在节点。";
+    places_help => "The nodes that hold the model. Copy it to others from its page.", "列出持有该模型的节点；可在模型页面复制到其他节点。";
     gpus => "GPUs", "GPU";
     gpus_help => "The model is split over the GPUs you choose; none: the first that is free.", "模型会切分到所选的 GPU 上；不选则使用第一张空闲的。";
     name_help => "Empty: the name it is served as.", "留空则与服务名称相同。";

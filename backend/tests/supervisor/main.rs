@@ -4,6 +4,7 @@ mod chat;
 mod container;
 mod launch;
 mod nodes;
+mod places;
 mod stops;
 mod support;
 mod transfers;
