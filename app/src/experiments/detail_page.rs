@@ -1,6 +1,7 @@
 //! One experiment: its state and the number that matters, charts, logs, recipe, checkpoints. The address holds the tab.
 
 use domain::experiments::ExperimentView;
+use domain::jobs::JobView;
 use domain::recipes::fields;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -11,7 +12,7 @@ use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
 use crate::browser;
 use crate::checkpoints::{CheckpointReads, CheckpointTable, checkpoint_reads};
 use crate::context::use_language;
-use crate::jobs::JobBody;
+use crate::jobs::{JobBody, ProcessLine};
 use crate::metrics::{ChartReads, ChartsPanel};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
@@ -65,10 +66,35 @@ fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
             <Numbers shown is_running/>
             <div class="page-head-actions"><Actions id is_running/></div>
         </div>
+        <Nodes shown/>
         {move || job.with(|job| job.as_ref().and_then(|job| cause(&job.state, language))).map(|why| view! {
             <p class="finding" data-weight="stops"><strong>{jobs::cause(language)} ": "</strong> {why}</p>
         })}
     }
+}
+
+/// How the newest attempt stands on each of its nodes.
+#[component]
+fn Nodes(shown: Signal<ExperimentView>) -> impl IntoView {
+    let has_job = Memo::new(move |_| shown.with(|s| s.job().is_some()));
+    let names = Signal::derive(move || shown.with(|s| s.nodes.clone()));
+    move || {
+        has_job
+            .get()
+            .then(|| newest_job(shown))
+            .map(|job| view! { <ProcessLine job names/> })
+    }
+}
+
+/// The newest attempt's job; called only where there is one.
+fn newest_job(shown: Signal<ExperimentView>) -> Signal<JobView> {
+    let known = StoredValue::new(shown.with_untracked(|s| s.job().cloned()));
+    Signal::derive(move || {
+        shown
+            .with(|s| s.job().cloned())
+            .or_else(|| known.get_value())
+            .expect("an attempt has a job")
+    })
 }
 
 /// Loss, how far, and how long still.
@@ -176,13 +202,7 @@ fn Logs(shown: Signal<ExperimentView>) -> impl IntoView {
                 )),
                 _ => None,
             };
-            let known = StoredValue::new(shown.with_untracked(|s| s.job().cloned()));
-            let job = Signal::derive(move || {
-                shown
-                    .with(|s| s.job().cloned())
-                    .or_else(|| known.get_value())
-                    .expect("an attempt has a job")
-            });
+            let job = newest_job(shown);
             view! {
                 {origin.map(|text| view! { <p class="soft">{text}</p> })}
                 <JobBody job names/>

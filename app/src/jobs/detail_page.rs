@@ -8,6 +8,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::activity::StopButton;
 use super::log_view::LogView;
+use super::processes::ProcessTable;
 use super::server_fns::{get_job, list_jobs};
 use crate::context::use_language;
 use crate::shared::badge::{cause, kind_word};
@@ -93,34 +94,7 @@ pub fn JobBody(
         {move || job.with(|job| cause(&job.state, language)).map(|why| view! {
             <p class="finding" data-weight="stops"><strong>{t::cause(language)} ": "</strong> {why}</p>
         })}
-        <Processes job/>
+        <ProcessTable job names=names.clone()/>
         <LogView job=id processes names is_growing/>
-    }
-}
-
-#[component]
-fn Processes(job: Signal<JobView>) -> impl IntoView {
-    let language = use_language();
-    move || {
-        let processes = job.with(|job| job.processes.clone());
-        (processes.len() > 1 || processes.iter().any(|p| p.unreachable_since.is_some())).then(|| view! {
-            <table class="table">
-                <thead><tr><th>{t::process(language)}</th><th>{c::state(language)}</th><th>{t::gpus(language)}</th><th>{t::exit_code(language)}</th><th>{t::last_seen(language)}</th></tr></thead>
-                <tbody>
-                    {processes.into_iter().map(|p| view! {
-                        <tr>
-                            <td>{t::whole_log(language)} " " {p.rank}</td>
-                            <td>
-                                {p.phase.clone()}
-                                {p.unreachable_since.map(|at| view! { " · " <span class="badge" data-state="unreachable">{t::unreachable(language)}</span> " " <Ago at/> })}
-                            </td>
-                            <td>{p.gpus.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")}</td>
-                            <td class="number">{p.exit_code}</td>
-                            <td>{p.seen_at.map(|at| view! { <Ago at/> })}</td>
-                        </tr>
-                    }).collect_view()}
-                </tbody>
-            </table>
-        })
     }
 }

@@ -3,10 +3,12 @@
 mod activity;
 mod detail_page;
 mod log_view;
+mod processes;
 pub mod server_fns;
 
 pub use activity::ActivityMenu;
 pub use detail_page::{JobBody, JobPage, JobsPage};
+pub use processes::ProcessLine;
 
 use domain::jobs::JobView;
 

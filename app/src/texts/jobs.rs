@@ -21,10 +21,12 @@ texts! {
     all_jobs => "All jobs", "全部任务";
     jobs => "Jobs", "任务";
     process => "Process", "进程";
-    exit_code => "Exit code", "退出码";
+    waiting => "waiting", "等待中";
+    exited => "left", "已退出";
+    unreachable_since => "cannot be reached since", "无法连接，始于";
+    exit_code => "exit code", "退出码";
     gpus => "GPUs", "GPU";
     last_seen => "Last seen", "最近一次查看";
-    unreachable => "cannot be reached", "无法连接";
     log_older => "Older lines", "更早的日志";
     log_follow => "Follow the end", "跟随末尾";
     log_empty => "Nothing was written yet.", "还没有输出。";
