@@ -14,7 +14,7 @@ use crate::context::use_language;
 use crate::error::AppError;
 use crate::shared::Load;
 use crate::shared::live::use_live;
-use crate::texts::metrics as t;
+use crate::texts::{common as c, metrics as t};
 
 /// Few points for the first paint: they travel twice, as picture and as data.
 const FIRST_WIDTH_PX: u32 = 60;
@@ -33,6 +33,10 @@ pub struct Shared {
     pub smoothing: RwSignal<f64>,
     pub is_log: RwSignal<bool>,
     pub attempt: RwSignal<Option<u32>>,
+    /// Why the newest points could not be read; what is drawn is older.
+    pub problem: RwSignal<Option<AppError>>,
+    /// Rises when somebody wants it tried again.
+    pub tries: RwSignal<u32>,
 }
 
 /// What a panel reads. Made by the page, outside of every `Load`: resources are matched between server and browser by the order in
@@ -69,6 +73,8 @@ pub fn ChartsPanel(experiment: String, reads: ChartReads) -> impl IntoView {
         smoothing: RwSignal::new(0.6),
         is_log: RwSignal::new(false),
         attempt: RwSignal::new(None),
+        problem: RwSignal::new(None),
+        tries: RwSignal::new(0),
     };
     keep_fresh(shared, move || live.subject("series", &experiment));
     view! {
@@ -78,6 +84,7 @@ pub fn ChartsPanel(experiment: String, reads: ChartReads) -> impl IntoView {
                 view! {
                     <Load resource=reads.series let:series>
                         <Controls shared series/>
+                        <Stale shared/>
                         <Grid shared series first/>
                     </Load>
                 }
@@ -129,6 +136,7 @@ fn keep_fresh(shared: Shared, beat: impl Fn() -> u64 + Send + Sync + 'static) {
     Effect::new(move |_| {
         beat();
         asked.track();
+        shared.tries.track();
         fetch(shared, asked, is_busy, is_stale);
     });
 }
@@ -153,15 +161,34 @@ fn fetch(
         if is_busy.try_set_value(false).is_some() {
             return; // the page is gone
         }
-        if let Ok(all) = answer {
-            shared
-                .drawn
-                .update(|drawn| drawn.extend(all.into_iter().map(|one| (one.name.clone(), one))));
+        match answer {
+            Ok(all) => {
+                shared.problem.try_set(None);
+                let fresh = all.into_iter().map(|one| (one.name.clone(), one));
+                shared.drawn.try_update(|drawn| drawn.extend(fresh));
+            }
+            Err(error) => {
+                shared.problem.try_set(Some(error));
+            }
         }
         if is_stale.try_update_value(std::mem::take).unwrap_or(false) {
             fetch(shared, asked, is_busy, is_stale);
         }
     });
+}
+
+/// Says that the charts are older than they could be, and offers to try again.
+#[component]
+fn Stale(shared: Shared) -> impl IntoView {
+    let language = use_language();
+    move || {
+        shared.problem.get().map(|error| view! {
+            <div class="failed" role="alert">
+                <p>{t::stale(language)} " " {error.text(language)}</p>
+                <button class="button" data-size="small" type="button" on:click=move |_| shared.tries.update(|n| *n += 1)>{c::retry(language)}</button>
+            </div>
+        })
+    }
 }
 
 #[component]

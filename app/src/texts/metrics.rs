@@ -1,6 +1,7 @@
 //! Words of charts.
 
 texts! {
+    stale => "The newest points could not be read; the charts show older ones.", "无法读取最新数据点，图表显示的是较早的数据。";
     smoothing => "Smoothing", "平滑";
     log_scale => "log y", "对数 y 轴";
     attempt => "Attempt", "第几次启动";
