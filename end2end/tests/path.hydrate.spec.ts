@@ -256,7 +256,15 @@ test("eight tabs are all live, and chat works in the eighth", async () => {
 test("a stopped deployment leaves no process behind", async () => {
   await page.goto(`${trainyard.url}/deployments`);
   await page.getByRole("link", { name: "tuned" }).first().click();
-  await page.getByRole("button", { name: "Stop this deployment" }).click();
+  // It asks first, and Escape takes the question back.
+  const stop = page.getByRole("button", { name: "Stop this deployment" });
+  const question = page.getByRole("alertdialog", { name: "Stop this deployment" });
+  await stop.click();
+  await expect(question.getByText("Answers under way are cut off")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(question).toBeHidden();
+  await stop.click();
+  await question.getByRole("button", { name: "Stop this deployment" }).click();
   await expect(page.locator(".page-head").getByText("stopped")).toBeVisible({ timeout: 60_000 });
   await page.goto(`${trainyard.url}/deployments`);
   await picture("deployments");

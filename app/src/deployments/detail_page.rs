@@ -11,7 +11,7 @@ use super::server_fns::{DeploymentShown, get_deployment, stop_deployment};
 use crate::context::use_language;
 use crate::jobs::JobBody;
 use crate::shared::live::use_live;
-use crate::shared::{JobBadge, Lasted, Load};
+use crate::shared::{Confirmed, JobBadge, Lasted, Load};
 use crate::texts::{common as c, deployments as t};
 
 #[component]
@@ -43,6 +43,9 @@ fn Head(shown: Signal<DeploymentShown>) -> impl IntoView {
         move |(): &()| stop_deployment(id.clone())
     });
     let state = Memo::new(move |_| shown.with(|s| s.job.state.clone()));
+    let is_stopping = Signal::derive(move || {
+        stop.pending().get() || matches!(state.get(), State::Stopping { .. })
+    });
     view! {
         <Title text=name.clone()/>
         <div class="page-head">
@@ -57,9 +60,9 @@ fn Head(shown: Signal<DeploymentShown>) -> impl IntoView {
                 {move || (state.get() == State::Ready).then(|| view! {
                     <A href=format!("/chat?deployment={id}") attr:class="button" attr:data-kind="main">{t::chat_with(language)}</A>
                 })}
-                <button class="button" data-kind="danger" type="button" hidden=move || state.with(State::is_terminal)
-                    disabled=move || stop.pending().get() || matches!(state.get(), State::Stopping { .. })
-                    on:click=move |_| { stop.dispatch(()); }>{t::stop(language)}</button>
+                <Show when=move || !state.with(State::is_terminal)>
+                    <Confirmed label=t::stop(language) lost=t::stop_help(language) pending=is_stopping on_yes=move || { stop.dispatch(()); }/>
+                </Show>
             </div>
         </div>
         {move || stop.value().get().and_then(Result::err).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}

@@ -17,7 +17,7 @@ use crate::metrics::{ChartReads, ChartsPanel};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
-use crate::shared::{JobBadge, Lasted, Load};
+use crate::shared::{Confirmed, JobBadge, Lasted, Load};
 use crate::texts::{common as c, experiments as t, jobs};
 
 #[component]
@@ -145,8 +145,9 @@ fn Actions(id: String, is_running: Memo<bool>) -> impl IntoView {
         <A href=format!("/experiments/new?from={id}") attr:class="button">{t::again_changed(language)}</A>
         <button class="button" type="button" hidden=move || is_running.get() disabled=move || relaunch.pending().get()
             on:click=move |_| { relaunch.dispatch(()); }>{t::relaunch(language)}</button>
-        <button class="button" data-kind="danger" type="button" title=t::stop_help(language) hidden=move || !is_running.get()
-            disabled=move || stop.pending().get() on:click=move |_| { stop.dispatch(()); }>{t::stop(language)}</button>
+        <Show when=move || is_running.get()>
+            <Confirmed label=t::stop(language) lost=t::stop_help(language) pending=stop.pending() on_yes=move || { stop.dispatch(()); }/>
+        </Show>
     }
 }
 

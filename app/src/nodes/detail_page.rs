@@ -12,7 +12,7 @@ use super::server_fns::{get_node, probe_node, remove_node};
 use crate::context::use_language;
 use crate::shared::format::size;
 use crate::shared::live::use_live;
-use crate::shared::{Load, RehearsalMark};
+use crate::shared::{Confirmed, Load, RehearsalMark};
 use crate::texts::{common as c, nodes as t};
 
 #[component]
@@ -61,7 +61,6 @@ fn NodeHead(
             n.node.id.to_string(),
         )
     });
-    let is_asking = RwSignal::new(false);
     let remove = Action::new(move |(): &()| remove_node(id.clone()));
     let go = use_navigate();
     Effect::new(move |_| {
@@ -82,19 +81,11 @@ fn NodeHead(
             {move || view! { <Seen node=node.get()/> }}
             <div class="page-head-actions">
                 <button class="button" type="button" disabled=move || probe.pending().get() on:click=move |_| { probe.dispatch(()); }>{t::probe_now(language)}</button>
-                <button class="button" data-kind="danger" type="button" on:click=move |_| is_asking.set(true)>{t::remove(language)}</button>
+                <Confirmed label=t::remove(language) lost=t::remove_help(language) pending=remove.pending() on_yes=move || { remove.dispatch(()); }/>
             </div>
         </div>
         {move || problem().map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
         {move || node.with(|n| n.unreachable.clone()).map(|u| view! { <p class="finding" data-weight="warning">{u.why}</p> })}
-        <Show when=move || is_asking.get()>
-            <div class="finding" data-weight="stops" role="alertdialog">
-                <p>{t::remove_help(language)}</p>
-                <button class="button" data-kind="danger" type="button" disabled=move || remove.pending().get() on:click=move |_| { remove.dispatch(()); }>{t::remove(language)}</button>
-                " "
-                <button class="button" type="button" on:click=move |_| is_asking.set(false)>{c::cancel(language)}</button>
-            </div>
-        </Show>
     }
 }
 

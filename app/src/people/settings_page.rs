@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use super::server_fns::{create_key, list_keys, revoke_key};
 use crate::browser;
 use crate::context::use_language;
-use crate::shared::{Ago, Load, Submit, TextField};
+use crate::shared::{Ago, Confirmed, Load, Submit, TextField};
 use crate::texts::{common as c, people as t};
 
 #[component]
@@ -33,6 +33,7 @@ pub fn SettingsPage() -> impl IntoView {
             <Load resource=keys let:keys>
                 <KeyTable keys revoke/>
             </Load>
+            {move || revoke.value().get().and_then(Result::err).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
             {move || create.value().get().and_then(Result::ok).map(|key| view! { <NewKey key/> })}
             <form class="form form-row" on:submit=move |ev| { ev.prevent_default(); create.dispatch(()); }>
                 <TextField name="name" label=c::name(language) value=name findings placeholder=t::api_key_name_help(language) required=true/>
@@ -66,7 +67,7 @@ fn KeyTable(
             return view! { <p class="empty">{t::api_keys_none(language)}</p> }.into_any();
         }
         let rows = keys.into_iter().map(|key| {
-            let id = key.id.to_string();
+            let id = StoredValue::new(key.id.to_string());
             view! {
                 <tr>
                     <td>{key.name}</td>
@@ -76,9 +77,8 @@ fn KeyTable(
                         None => t::api_key_never_used(language).into_any(),
                     }}</td>
                     <td class="actions">
-                        <button class="button" data-size="small" data-kind="danger" type="button" on:click=move |_| { revoke.dispatch(id.clone()); }>
-                            {t::api_key_revoke(language)}
-                        </button>
+                        <Confirmed label=t::api_key_revoke(language) lost=t::api_key_revoke_help(language) is_small=true
+                            pending=revoke.pending() on_yes=move || { revoke.dispatch(id.get_value()); }/>
                     </td>
                 </tr>
             }

@@ -1,6 +1,7 @@
 //! Pieces that many rooms use: the three faces of a load, states, times, sizes, forms.
 
 pub mod badge;
+pub mod confirm;
 pub mod fields;
 pub mod format;
 pub mod live;
@@ -10,6 +11,7 @@ pub mod place;
 pub mod times;
 
 pub use badge::{JobBadge, RehearsalMark};
+pub use confirm::Confirmed;
 pub use fields::{Findings, Submit, TextField};
 pub use live::Live;
 pub use load::Load;

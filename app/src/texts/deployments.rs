@@ -20,6 +20,7 @@ texts! {
     max_model_len_help => "Tokens; empty: what the model's configuration says.", "词元数；留空则按模型配置。";
     submit => "Deploy", "部署";
     chat_with => "Chat with it", "与它对话";
+    stop_help => "Answers under way are cut off, and its GPUs become free.", "正在生成的回答会中断，所占 GPU 将被释放。";
     stop => "Stop this deployment", "停止部署";
     use_it => "Use it from a program", "在程序中调用";
     use_it_lead => "With an API key from the settings:", "使用设置页中的 API 密钥：";

@@ -23,6 +23,7 @@ texts! {
     api_key_name_help => "What it is for, e.g. nightly-run", "用途，例如 nightly-run";
     api_key_shown_once => "Copy it now; it will not be shown again.", "请立即复制，之后不会再显示。";
     api_key_revoke => "Revoke", "吊销";
+    api_key_revoke_help => "Programs that use it are refused from now on.", "使用它的程序将立即被拒绝。";
     api_key_last_used => "Last used", "上次使用";
     api_key_never_used => "never", "从未";
     api_keys_none => "No keys yet.", "还没有密钥。";
