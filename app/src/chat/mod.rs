@@ -1,6 +1,7 @@
 //! The playground: conversations with deployments, side by side.
 
 mod composer;
+mod conversations;
 mod exchange;
 mod page;
 mod parameters;

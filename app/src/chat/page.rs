@@ -1,6 +1,6 @@
 //! The playground: one to four panes, each a deployment, under one conversation.
 
-use domain::chat::{Conversation, Turn};
+use domain::chat::Turn;
 use domain::jobs::State;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -8,16 +8,15 @@ use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
 use super::composer::Composer;
+use super::conversations::ConversationList;
 use super::exchange::{Exchange, newest_path, streaming};
 use super::parameters::{ParameterDrawer, Typed};
 use super::reply_view::ReplyView;
-use super::server_fns::{
-    Message, delete_conversation, list_conversations, list_turns, send_message,
-};
+use super::server_fns::{Message, list_conversations, list_turns, send_message};
 use crate::context::use_language;
 use crate::deployments::server_fns::{DeploymentShown, list_deployments};
 use crate::shared::live::use_live;
-use crate::shared::{Ago, Findings, Load};
+use crate::shared::{Findings, Load};
 use crate::texts::{chat as t, common as c};
 
 /// Each pane's reply is a connection while it streams, and a browser allows six to a host.
@@ -55,36 +54,6 @@ pub fn ChatPage() -> impl IntoView {
                 </Load>
             </Load>
         </div>
-    }
-}
-
-#[component]
-fn ConversationList(all: Signal<Vec<Conversation>>, current: Memo<String>) -> impl IntoView {
-    let language = use_language();
-    let go = StoredValue::new(use_navigate());
-    let remove = move |id: String| {
-        leptos::task::spawn_local(async move {
-            if delete_conversation(id).await.is_ok() {
-                go.with_value(|go| go("/chat", Default::default()));
-            }
-        });
-    };
-    view! {
-        <p class="soft" hidden=move || all.with(|all| !all.is_empty())>{t::none(language)}</p>
-        <nav class="chat-list" aria-label=t::conversations(language)>
-            {move || all.get().into_iter().map(|one| {
-                let id = one.id.to_string();
-                let is_current = current.get() == id;
-                let href = format!("/chat?conversation={id}");
-                view! {
-                    <div class="chat-list-row" data-current=is_current.to_string()>
-                        <A href=href>{one.title}</A>
-                        <span class="soft"><Ago at=one.created_at/></span>
-                        <button class="button-quiet" type="button" title=t::delete(language) aria-label=t::delete(language) on:click=move |_| remove(id.clone())>"×"</button>
-                    </div>
-                }
-            }).collect_view()}
-        </nav>
     }
 }
 

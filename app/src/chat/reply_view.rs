@@ -45,7 +45,11 @@ pub fn ReplyView(turn: Turn) -> impl IntoView {
     }
     let has_reasoning = Memo::new(move |_| shown.with(|s| !s.reasoning.is_empty()));
     let is_thinking = Memo::new(move |_| is_streaming && shown.with(|s| s.text.is_empty()));
-    let id = turn.id.to_string();
+    // The turn's own change tells when it has stopped.
+    let stop = {
+        let id = turn.id.to_string();
+        Action::new(move |(): &()| stop_reply(id.clone()))
+    };
     let thought_for = turn
         .usage
         .reasoning_millis
@@ -62,15 +66,12 @@ pub fn ReplyView(turn: Turn) -> impl IntoView {
             {is_streaming.then(|| view! {
                 <p class="reply-facts">
                     {move || if is_lost.get() { t::reconnecting(language) } else { t::writing(language) }} " "
-                    <button class="button" data-size="small" type="button" on:click={
-                        let id = id.clone();
-                        move |_| {
-                            let id = id.clone();
-                            // The turn's own change tells when it has stopped.
-                            leptos::task::spawn_local(async move { let _ = stop_reply(id).await; });
-                        }
-                    }>{t::stop(language)}</button>
+                    <button class="button" data-size="small" type="button" disabled=move || stop.pending().get()
+                        on:click=move |_| { stop.dispatch(()); }>{t::stop(language)}</button>
                 </p>
+                {move || stop.value().get().and_then(Result::err).map(|e| view! {
+                    <p class="finding" data-weight="stops" role="alert">{t::not_stopped(language)} " " {e.text(language)}</p>
+                })}
             })}
             {ending(&turn.state, language).map(|(weight, text)| view! { <p class="finding" data-weight=weight>{text}</p> })}
             {(!is_streaming).then(|| view! { <p class="reply-facts">{facts(&turn.usage, language)}</p> })}

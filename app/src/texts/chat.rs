@@ -37,6 +37,8 @@ texts! {
     writing => "writing…", "生成中…";
     regenerate => "Again", "重新生成";
     edit => "Edit", "编辑";
+    delete_help => "Everything said in it is lost.", "其中的全部内容都会丢失。";
+    not_stopped => "This could not be stopped:", "无法停止：";
     delete => "Delete this conversation", "删除此对话";
     tokens => "tokens", "词元";
     not_a_number => "Write a number, or nothing.", "请填写数字，或留空。";
