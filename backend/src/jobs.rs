@@ -1,6 +1,7 @@
 //! Jobs: submit, stop, list, read the log.
 
-use domain::ids::{JobId, NodeId, ProjectId, UserId};
+use domain::experiments::Progress;
+use domain::ids::{ExperimentId, JobId, NodeId, ProjectId, UserId};
 use domain::jobs::{JobSpec, JobView, wrapper};
 use domain::language::Text;
 use domain::nodes::Node;
@@ -8,7 +9,7 @@ use domain::people::Role;
 
 use crate::hosts::{Slice, read_file};
 use crate::store::{Inserted, NewJobRow};
-use crate::{Actor, Backend, Error, Result, clock, nodes};
+use crate::{Actor, Backend, Error, Result, clock, metrics, nodes};
 
 /// A job to be run.
 pub struct NewJob {
@@ -87,6 +88,29 @@ pub async fn stop(backend: &Backend, actor: &Actor, id: &JobId) -> Result<()> {
 /// The newest 200 jobs of the project.
 pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<JobView>> {
     backend.store().job_views(&actor.project, 200).await
+}
+
+/// The jobs of the project that have not ended; a training with its experiment and how far it is.
+pub async fn running(
+    backend: &Backend,
+    actor: &Actor,
+) -> Result<Vec<(JobView, Option<(ExperimentId, Progress)>)>> {
+    let mut running = Vec::new();
+    for job in list(backend, actor).await? {
+        if job.state.is_terminal() {
+            continue;
+        }
+        let training = match backend.store().attempt_of_job(&job.id).await? {
+            Some(attempt) => {
+                let id = attempt.experiment_id.clone();
+                let progress = metrics::progress_of(backend, &id, &attempt).await?;
+                Some((id, progress))
+            }
+            None => None,
+        };
+        running.push((job, training));
+    }
+    Ok(running)
 }
 
 pub async fn get(backend: &Backend, actor: &Actor, id: &JobId) -> Result<JobView> {

@@ -80,22 +80,8 @@ pub(crate) async fn progress(
     attempt: &Attempt,
 ) -> Result<(Progress, Vec<f64>)> {
     let summaries = backend.store().summaries(id).await?;
-    let of = |name: &str| {
-        metrics::best(
-            summaries
-                .iter()
-                .filter(|summary| summary.attempt == attempt.number && summary.name == name),
-        )
-    };
-    let loss = of("loss");
-    let iteration = loss.and_then(|summary| u64::try_from(summary.last_step).ok());
-    let pace = of("seconds_per_iteration").and_then(|summary| summary.last);
-    let left = match (attempt.iterations, iteration) {
-        (Some(all), Some(done)) => pace.map(|pace| pace * all.saturating_sub(done) as f64),
-        _ => None,
-    };
     let mut spark = Vec::new();
-    if let Some(summary) = loss {
+    if let Some(summary) = newest(&summaries, attempt, "loss") {
         let points = read(backend, id, summary, i64::MIN, i64::MAX).await?;
         let finite: Vec<Point> = points
             .into_iter()
@@ -104,11 +90,36 @@ pub(crate) async fn progress(
         let kept = buckets::reduce(&finite, summary.first_step, summary.last_step, 15);
         spark = kept.iter().map(|point| point.value).collect();
     }
-    let progress = Progress {
+    Ok((progress_in(&summaries, attempt), spark))
+}
+
+/// Only the numbers, which are in the summaries.
+pub(crate) async fn progress_of(
+    backend: &Backend,
+    id: &ExperimentId,
+    attempt: &Attempt,
+) -> Result<Progress> {
+    Ok(progress_in(&backend.store().summaries(id).await?, attempt))
+}
+
+fn newest<'a>(summaries: &'a [Summary], attempt: &Attempt, name: &str) -> Option<&'a Summary> {
+    let is_of = |summary: &&Summary| summary.attempt == attempt.number && summary.name == name;
+    metrics::best(summaries.iter().filter(is_of))
+}
+
+fn progress_in(summaries: &[Summary], attempt: &Attempt) -> Progress {
+    let of = |name: &str| newest(summaries, attempt, name);
+    let loss = of("loss");
+    let iteration = loss.and_then(|summary| u64::try_from(summary.last_step).ok());
+    let pace = of("seconds_per_iteration").and_then(|summary| summary.last);
+    let left = match (attempt.iterations, iteration) {
+        (Some(all), Some(done)) => pace.map(|pace| pace * all.saturating_sub(done) as f64),
+        _ => None,
+    };
+    Progress {
         iteration,
         iterations: attempt.iterations,
         loss: loss.and_then(|summary| summary.last),
         seconds_left: left,
-    };
-    Ok((progress, spark))
+    }
 }

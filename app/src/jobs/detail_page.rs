@@ -62,6 +62,7 @@ pub fn JobPage() -> impl IntoView {
 #[component]
 fn JobHead(job: Signal<JobView>) -> impl IntoView {
     let language = use_language();
+    let is_growing = Memo::new(move |_| job.with(|job| !job.state.is_terminal()));
     let title =
         job.with_untracked(|job| format!("{} · {}", kind_word(job.kind, language), job.title));
     view! {
@@ -71,10 +72,12 @@ fn JobHead(job: Signal<JobView>) -> impl IntoView {
             {move || job.with(|job| view! {
                 <JobBadge state=job.state.clone() kind=job.kind/>
                 <Lasted from=job.started_at to=job.ended_at/>
-                <div class="page-head-actions">
-                    {(!job.state.is_terminal()).then(|| view! { <StopButton id=job.id.to_string() label=t::stop_job(language).to_owned()/> })}
-                </div>
             })}
+            <div class="page-head-actions">
+                <Show when=move || is_growing.get()>
+                    <StopButton job=job.get_untracked() label=t::stop_job(language).to_owned()/>
+                </Show>
+            </div>
         </div>
     }
 }

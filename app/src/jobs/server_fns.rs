@@ -1,5 +1,6 @@
 //! Jobs for pages.
 
+use domain::experiments::Progress;
 use domain::jobs::JobView;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -21,6 +22,24 @@ pub struct LogPiece {
 pub async fn list_jobs() -> Result<Vec<JobView>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::jobs::list(&backend, &actor).await?)
+}
+
+/// A job that has not ended; a training with its experiment and how far it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    pub job: JobView,
+    pub training: Option<(String, Progress)>,
+}
+
+#[server(prefix = "/fn", endpoint = "jobs/running", input = Json)]
+pub async fn running_jobs() -> Result<Vec<Running>, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let running = backend::jobs::running(&backend, &actor).await?;
+    let shown = running.into_iter().map(|(job, training)| Running {
+        job,
+        training: training.map(|(experiment, progress)| (experiment.to_string(), progress)),
+    });
+    Ok(shown.collect())
 }
 
 #[server(prefix = "/fn", endpoint = "jobs/get", input = Json)]

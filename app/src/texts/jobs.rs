@@ -32,6 +32,7 @@ texts! {
     log_empty => "Nothing was written yet.", "还没有输出。";
     log_search => "Find in the log", "在日志中查找";
     whole_log => "rank", "rank";
+    stop_help => "What it has done so far is thrown away.", "已完成的部分将作废。";
     stop_job => "Stop this job", "停止任务";
     cause => "Cause", "原因";
 }
