@@ -6,6 +6,7 @@ mod inside;
 mod keys;
 pub mod local;
 mod pool;
+mod scripted;
 mod ssh;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use inside::InsideHost;
 pub use keys::{EphemeralKey, ephemeral_key};
 pub use local::LocalHost;
 pub use pool::Hosts;
+pub use scripted::{Answer, ScriptedHost};
 pub use ssh::{Login, SshHost};
 
 /// Why nothing came back from a machine. Says nothing about the work on it: that may well go on.
