@@ -67,6 +67,7 @@ struct Inner {
     log_ins: people::LogIns,
     changes: changes::Changes,
     hosts: hosts::Hosts,
+    underway: background::underway::Underway,
     followers: background::log_follower::Sessions,
     replies: chat::Replies,
     stages: deployments::Stages,
@@ -87,6 +88,7 @@ impl Backend {
                 log_ins: people::LogIns::default(),
                 changes: changes::Changes::new(),
                 hosts: hosts::Hosts::default(),
+                underway: background::underway::Underway::default(),
                 followers: background::log_follower::Sessions::default(),
                 replies: chat::Replies::default(),
                 stages: deployments::Stages::default(),
@@ -121,6 +123,11 @@ impl Backend {
     /// The machines.
     pub fn hosts(&self) -> &hosts::Hosts {
         &self.inner.hosts
+    }
+
+    /// What the background loops have begun.
+    pub(crate) fn underway(&self) -> &background::underway::Underway {
+        &self.inner.underway
     }
 
     /// The sessions by which runs are followed.

@@ -241,6 +241,7 @@ pub async fn remove(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<()>
 /// Looks at a node now and stores what was seen. An unreachable node is no error: the view says since when, and why.
 pub async fn probe_now(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeView> {
     let view = get(backend, actor, id).await?;
+    backend.hosts().end_pause(id);
     look(backend, &view.node).await?;
     get(backend, actor, id).await
 }
@@ -450,7 +451,7 @@ fn finding(error: &HostError) -> Finding {
             ),
             format!("这不是未加密的 OpenSSH 私钥（{why}）。请粘贴从 BEGIN 到 END 的整个文件。"),
         ),
-        HostError::TimedOut(after) => Finding::stops(
+        HostError::TimedOut(after) | HostError::Busy(after) => Finding::stops(
             "host",
             format!(
                 "No answer within {} s. Check address and firewall.",

@@ -7,9 +7,10 @@ use domain::checkpoints::{Checkpoint, HeldFile, scan as listing};
 use domain::experiments::Attempt;
 use domain::nodes::place::path_on;
 
+use super::underway::begin;
 use crate::hosts::Limits;
 use crate::store::JobRow;
-use crate::{Backend, Error, Result, clock, nodes};
+use crate::{Backend, Result, clock, nodes};
 
 /// One pass over the runs that are under way; an ended run is scanned once more when its metrics are read to their end.
 pub async fn activate(backend: Backend) -> Result<()> {
@@ -17,15 +18,12 @@ pub async fn activate(backend: Backend) -> Result<()> {
         let Some(job) = backend.store().job(&open.attempt.job_id).await? else {
             continue;
         };
-        match scan(&backend, &open.attempt, &job).await {
-            Ok(()) => {}
-            Err(Error::Unavailable(text)) => {
-                tracing::debug!(attempt.id = %open.attempt.id, %text, "A node gave no answer")
-            }
-            Err(error) => {
-                tracing::warn!(attempt.id = %open.attempt.id, error = &error as &dyn std::error::Error, "Checkpoints could not be listed")
-            }
-        }
+        let own = backend.clone();
+        begin(
+            &backend,
+            format!("checkpoints of attempt {}", open.attempt.id),
+            async move { scan(&own, &open.attempt, &job).await },
+        );
     }
     Ok(())
 }

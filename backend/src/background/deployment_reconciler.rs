@@ -3,6 +3,7 @@
 use domain::deployments::Deployment;
 use domain::jobs::State;
 
+use super::underway::begin;
 use crate::{Backend, Result, clock, inference, jobs, nodes};
 
 /// Enough of a log to see its newest stage.
@@ -10,9 +11,10 @@ const LOG_BYTES: u64 = 256 << 10;
 
 pub async fn activate(backend: Backend) -> Result<()> {
     for deployment in backend.store().deployments_in_state("running").await? {
-        if let Err(error) = look(&backend, &deployment).await {
-            tracing::debug!(deployment.id = %deployment.id, error = &error as &dyn std::error::Error, "An engine could not be looked at");
-        }
+        let own = backend.clone();
+        begin(&backend, format!("engine {}", deployment.id), async move {
+            look(&own, &deployment).await
+        });
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ impl Driver {
         .await
         .is_err()
         {
-            tracing::warn!("Some loops did not end in time; the next start finds what they left");
+            tracing::warn!("Some loops did not end in time");
         }
     }
 }

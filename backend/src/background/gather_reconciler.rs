@@ -2,7 +2,9 @@
 
 use domain::jobs::Kind;
 
-use crate::{Backend, Error, Result, checkpoints};
+use super::underway::begin;
+use crate::store::JobRow;
+use crate::{Backend, Error, Result, checkpoints, clock};
 
 pub async fn activate(backend: Backend) -> Result<()> {
     for job in backend
@@ -10,36 +12,28 @@ pub async fn activate(backend: Backend) -> Result<()> {
         .jobs_succeeded_after_look(Kind::Gather)
         .await?
     {
-        let looked = async {
-            let id = job
-                .subject
-                .parse()
-                .map_err(Error::internal("read a job's subject"))?;
-            let checkpoint = backend
-                .store()
-                .checkpoint(&job.project, &id)
-                .await?
-                .ok_or(Error::NotFound("checkpoint"))?;
-            let attempt = backend
-                .store()
-                .attempt(&checkpoint.attempt_id)
-                .await?
-                .ok_or(Error::NotFound("attempt"))?;
-            checkpoints::look_again(&backend, &attempt).await?;
-            backend
-                .store()
-                .note_checkpoint_look(&id, crate::clock::now())
-                .await
-        };
-        match looked.await {
-            Ok(()) => {}
-            Err(Error::Unavailable(text)) => {
-                tracing::debug!(job.id = %job.id, %text, "A node gave no answer")
-            }
-            Err(error) => {
-                tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "A gathered checkpoint could not be listed")
-            }
-        }
+        let own = backend.clone();
+        begin(&backend, format!("look after job {}", job.id), async move {
+            look(&own, &job).await
+        });
     }
     Ok(())
+}
+
+async fn look(backend: &Backend, job: &JobRow) -> Result<()> {
+    let store = backend.store();
+    let id = job
+        .subject
+        .parse()
+        .map_err(Error::internal("read a job's subject"))?;
+    let checkpoint = store
+        .checkpoint(&job.project, &id)
+        .await?
+        .ok_or(Error::NotFound("checkpoint"))?;
+    let attempt = store
+        .attempt(&checkpoint.attempt_id)
+        .await?
+        .ok_or(Error::NotFound("attempt"))?;
+    checkpoints::look_again(backend, &attempt).await?;
+    store.note_checkpoint_look(&id, clock::now()).await
 }

@@ -2,36 +2,37 @@
 
 use std::sync::Arc;
 
+use domain::ids::{JobId, NodeId};
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
 use domain::jobs::{Kind, State, Success, cause};
-use futures::StreamExt;
 use futures::future::join_all;
 
+use super::underway::begin;
 use crate::executors::{Executor, Handle, Submitted};
 use crate::store::{JobRow, ProcessRow};
 use crate::{Backend, Result, clock, jobs, nodes};
 
-/// Jobs looked at side by side. Each node has its own bound on sessions below this.
-const AT_ONCE: usize = 8;
 /// How long a stopped program may take to end by itself.
 const GRACE_SECS: u32 = 15;
 
-/// One pass over all jobs that are not at rest, and over GPUs that ended jobs still hold.
+/// Begins one pass over all jobs that are not at rest, and over GPUs that ended jobs still hold.
 pub async fn activate(backend: Backend) -> Result<()> {
-    let jobs = backend.store().jobs_in_motion().await?;
-    futures::stream::iter(jobs)
-        .for_each_concurrent(AT_ONCE, |job| {
-            let backend = backend.clone();
-            async move {
-                let id = job.id.clone();
-                if let Err(error) = reconcile(&backend, job).await {
-                    tracing::error!(job.id = %id, error = &error as &dyn std::error::Error, "A job could not be reconciled");
-                }
-            }
-        })
-        .await;
-    free_gpus(&backend).await
+    for job in backend.store().jobs_in_motion().await? {
+        let own = backend.clone();
+        begin(&backend, format!("job {}", job.id), async move {
+            reconcile(&own, job).await
+        });
+    }
+    for (job, node) in backend.store().reservations_of_ended_jobs().await? {
+        let own = backend.clone();
+        begin(
+            &backend,
+            format!("GPUs of job {job} on {node}"),
+            async move { free_gpus(&own, &job, &node).await },
+        );
+    }
+    Ok(())
 }
 
 /// One job: look, decide, store, act. In that order, so that a crash anywhere repeats actions instead of forgetting them.
@@ -217,34 +218,24 @@ async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> 
     Ok(())
 }
 
-/// GPUs of ended jobs become free when their node says that no process holds their memory.
-async fn free_gpus(backend: &Backend) -> Result<()> {
-    for (job, node_id) in backend.store().reservations_of_ended_jobs().await? {
-        let node = nodes::stored(backend, &node_id).await?;
-        let executor = nodes::executor(backend, &node).await?;
-        let held = backend.store().reservations_of(&node_id).await?;
-        let gpus: Vec<u32> = held
-            .iter()
-            .filter(|(_, holder)| *holder == job)
-            .map(|(gpu, _)| *gpu)
-            .collect();
-        match executor.gpu_memory_is_free(&gpus).await {
-            Ok(true) => {
-                backend.store().release_gpus(&job, &node_id).await?;
-                backend
-                    .announce(
-                        &node.project_id,
-                        "node",
-                        node_id.as_str(),
-                        serde_json::json!({}),
-                    )
-                    .await?;
-            }
-            Ok(false) => {
-                tracing::warn!(job.id = %job, node.name = %node.name, "GPU memory is still held after the job's end")
-            }
-            Err(error) => tracing::debug!(node.name = %node.name, %error, "A node gave no answer"),
-        }
+/// GPUs of an ended job become free when their node says that no process holds their memory.
+async fn free_gpus(backend: &Backend, job: &JobId, node_id: &NodeId) -> Result<()> {
+    let node = nodes::stored(backend, node_id).await?;
+    let executor = nodes::executor(backend, &node).await?;
+    let held = backend.store().reservations_of(node_id).await?;
+    let gpus: Vec<u32> = held
+        .iter()
+        .filter(|(_, holder)| holder == job)
+        .map(|(gpu, _)| *gpu)
+        .collect();
+    let is_free = executor.gpu_memory_is_free(&gpus).await;
+    if !is_free.map_err(|error| nodes::unreachable(&node, &error))? {
+        tracing::warn!(job.id = %job, node.name = %node.name, "GPU memory is still held after the job's end");
+        return Ok(());
     }
-    Ok(())
+    backend.store().release_gpus(job, node_id).await?;
+    let project = &node.project_id;
+    backend
+        .announce(project, "node", node_id.as_str(), serde_json::json!({}))
+        .await
 }

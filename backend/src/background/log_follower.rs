@@ -10,12 +10,14 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use domain::experiments::{Attempt, log};
 use domain::ids::{ExperimentId, NodeId, ProjectId};
+use domain::jobs::ProcessSpec;
 use domain::metrics::jsonl::{self, Reader, Record};
 use domain::metrics::{Point, Source};
 use domain::nodes::Node;
 use domain::shell::quote;
 use tokio::task::JoinHandle;
 
+use super::underway::begin;
 use crate::hosts::{Followed, Follower, Frame, Limits, read_file};
 use crate::store::{JobRow, Offset, OpenAttempt, Origin};
 use crate::{Backend, Error, Result, clock, jobs, nodes};
@@ -41,6 +43,8 @@ struct Run {
     project: ProjectId,
     experiment: ExperimentId,
     attempt: Attempt,
+    /// The last rank's.
+    node: Node,
     path: String,
     /// Between evaluations; 3.x does not say at which step they were.
     eval_interval: i64,
@@ -50,14 +54,15 @@ pub async fn activate(backend: Backend) -> Result<()> {
     let mut wanted: BTreeMap<NodeId, Vec<Run>> = BTreeMap::new();
     for open in backend.store().open_attempts().await? {
         match run_of(&backend, &open).await {
-            Ok(Some((node, run))) => wanted.entry(node).or_default().push(run),
-            Ok(None) => {}
-            // A node that is away is asked again at the next activation.
-            Err(Error::Unavailable(text)) => {
-                tracing::debug!(attempt.id = %open.attempt.id, %text, "A node gave no answer")
+            Ok(Some(run)) if open.state.is_terminal() => {
+                let own = backend.clone();
+                let name = format!("end of attempt {}", open.attempt.id);
+                begin(&backend, name, async move { close(&own, &run).await });
             }
+            Ok(Some(run)) => wanted.entry(run.node.id.clone()).or_default().push(run),
+            Ok(None) => {}
             Err(error) => {
-                tracing::warn!(attempt.id = %open.attempt.id, error = &error as &dyn std::error::Error, "A run could not be read")
+                tracing::warn!(attempt.id = %open.attempt.id, error = &error as &dyn std::error::Error, "A run could not be read");
             }
         }
     }
@@ -100,41 +105,26 @@ pub async fn activate(backend: Backend) -> Result<()> {
     Ok(())
 }
 
-/// The run of an attempt that is still to be followed. One that has ended is read to its end here and closed.
-async fn run_of(backend: &Backend, open: &OpenAttempt) -> Result<Option<(NodeId, Run)>> {
+/// The run of an attempt, once it is known where its records lie. Nothing here waits for a node.
+async fn run_of(backend: &Backend, open: &OpenAttempt) -> Result<Option<Run>> {
     let job = backend
         .store()
         .job(&open.attempt.job_id)
         .await?
         .ok_or(Error::NotFound("job"))?;
-    let has_ended = open.state.is_terminal();
-    let (Some(first), Some(last)) = (job.spec.processes.first(), job.spec.processes.last()) else {
+    let mut attempt = open.attempt.clone();
+    let Some(folder) = attempt.last_run_folder.clone() else {
+        let (own, has_ended) = (backend.clone(), open.state.is_terminal());
+        let name = format!("folder of attempt {}", attempt.id);
+        begin(backend, name, async move {
+            learn_folders(&own, &attempt, &job, has_ended).await
+        });
         return Ok(None);
     };
-    let (first_rank, last_rank) = (first.rank, last.rank);
-    let first = nodes::stored(backend, &first.node_id).await?;
-    let last = nodes::stored(backend, &last.node_id).await?;
-    let mut attempt = open.attempt.clone();
-    if attempt.last_run_folder.is_none() {
-        let on_first = logged_folder(backend, &first, &job, first_rank).await?;
-        let on_last = logged_folder(backend, &last, &job, last_rank).await?;
-        match (on_first, on_last) {
-            (Some(on_first), Some(on_last)) => {
-                backend
-                    .store()
-                    .note_run_folders(&attempt.id, &on_first, &on_last)
-                    .await?;
-                (attempt.run_folder, attempt.last_run_folder) = (Some(on_first), Some(on_last));
-            }
-            // It ended before it made a folder: there is nothing to read.
-            _ if has_ended => {
-                backend.store().note_read(&attempt.id).await?;
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        }
-    }
-    let folder = attempt.last_run_folder.clone().unwrap_or_default();
+    let Some(last) = job.spec.processes.last() else {
+        return Ok(None);
+    };
+    let node = nodes::stored(backend, &last.node_id).await?;
     let setup = backend
         .store()
         .experiment(&open.project, &attempt.experiment_id)
@@ -142,22 +132,57 @@ async fn run_of(backend: &Backend, open: &OpenAttempt) -> Result<Option<(NodeId,
         .and_then(|experiment| experiment.setup);
     // What the store notes while a run goes on must not look like another run.
     attempt.iterations = None;
-    let run = Run {
+    Ok(Some(Run {
         project: open.project.clone(),
         experiment: attempt.experiment_id.clone(),
-        path: nodes::reachable_path(&last, &format!("{folder}/{FILE}"))?,
+        path: nodes::reachable_path(&node, &format!("{folder}/{FILE}"))?,
         eval_interval: setup.map_or(1, |setup| {
             i64::try_from(setup.recipe.eval_interval).unwrap_or(1)
         }),
         attempt,
+        node,
+    }))
+}
+
+/// Notes where a run writes, as the logs of its first and last rank name it.
+async fn learn_folders(
+    backend: &Backend,
+    attempt: &Attempt,
+    job: &JobRow,
+    has_ended: bool,
+) -> Result<()> {
+    let (Some(first), Some(last)) = (job.spec.processes.first(), job.spec.processes.last()) else {
+        return Ok(());
     };
-    if !has_ended {
-        return Ok(Some((last.id, run)));
+    let on = async |process: &ProcessSpec| {
+        let node = nodes::stored(backend, &process.node_id).await?;
+        logged_folder(backend, &node, job, process.rank).await
+    };
+    match (on(first).await?, on(last).await?) {
+        (Some(on_first), Some(on_last)) => {
+            backend
+                .store()
+                .note_run_folders(&attempt.id, &on_first, &on_last)
+                .await?;
+            backend.wake();
+        }
+        // It ended before it made a folder: there is nothing to read.
+        _ if has_ended => backend.store().note_read(&attempt.id).await?,
+        _ => {}
     }
-    read_to_end(backend, &last, &run).await?;
+    Ok(())
+}
+
+/// Reads an ended run to its end.
+async fn close(backend: &Backend, run: &Run) -> Result<()> {
+    read_to_end(backend, &run.node, run).await?;
+    let job = backend
+        .store()
+        .job(&run.attempt.job_id)
+        .await?
+        .ok_or(Error::NotFound("job"))?;
     super::checkpoint_scanner::scan(backend, &run.attempt, &job).await?;
-    backend.store().note_read(&run.attempt.id).await?;
-    Ok(None)
+    backend.store().note_read(&run.attempt.id).await
 }
 
 /// The run folder as a rank's log names it; None: not logged yet.
@@ -174,7 +199,7 @@ async fn logged_folder(
     );
     let host = nodes::host(backend, node).await?;
     let output = host
-        .run(&command, Bytes::new(), Limits::default())
+        .run(&command, Bytes::new(), Limits::LOOK)
         .await
         .map_err(|error| nodes::unreachable(node, &error))?;
     Ok(log::run_folder(&output.text()).map(str::to_owned))

@@ -8,6 +8,7 @@ pub mod job_reconciler;
 pub mod log_follower;
 pub mod model_reconciler;
 pub mod node_prober;
+pub mod underway;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use driver::Driver;
 
 /// The running loops.
 pub struct Background {
+    backend: Backend,
     driver: Driver,
 }
 
@@ -57,12 +59,20 @@ pub fn start(backend: &Backend) -> Background {
         Duration::from_secs(15),
         node_prober::activate,
     );
-    Background { driver }
+    Background {
+        backend: backend.clone(),
+        driver,
+    }
 }
 
 impl Background {
-    /// Waits until every loop has ended its current activation, at most `limit`.
+    /// Waits until every loop and all work they have begun has ended, at most `limit` each.
     pub async fn drained(self, limit: Duration) {
         self.driver.drained(limit).await;
+        if !self.backend.underway().drained(limit).await {
+            tracing::warn!(
+                "Some background work did not end in time; the next start finds what it left"
+            );
+        }
     }
 }

@@ -4,6 +4,7 @@ use domain::ids::ModelId;
 use domain::jobs::Kind;
 use domain::models::{Model, Origin, precision};
 
+use super::underway::begin;
 use crate::store::JobRow;
 use crate::{Backend, Error, Result, jobs, models, nodes};
 
@@ -17,15 +18,10 @@ pub async fn activate(backend: Backend) -> Result<()> {
                 continue;
             }
             // A node that is away is asked again at the next activation.
-            match adopt(&backend, &job, kind).await {
-                Ok(()) => {}
-                Err(Error::Unavailable(text)) => {
-                    tracing::debug!(job.id = %job.id, %text, "A node gave no answer")
-                }
-                Err(error) => {
-                    tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "A model that was made was not found");
-                }
-            }
+            let own = backend.clone();
+            begin(&backend, format!("model of job {}", job.id), async move {
+                adopt(&own, &job, kind).await
+            });
         }
     }
     Ok(())

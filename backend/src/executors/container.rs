@@ -95,10 +95,7 @@ impl ContainerExecutor {
     async fn runs(&self, handle: &Handle) -> Result<bool, HostError> {
         let filter = quote(&format!("name=^{}$", name(handle)));
         let command = format!("docker ps --quiet --filter {filter}");
-        let output = self
-            .host
-            .run(&command, Bytes::new(), Limits::default())
-            .await?;
+        let output = self.host.run(&command, Bytes::new(), Limits::LOOK).await?;
         if output.is_success() {
             Ok(!output.text().trim().is_empty())
         } else {
@@ -136,13 +133,13 @@ impl Executor for ContainerExecutor {
     ) -> Result<Process, HostError> {
         let look = |folder: &str| wrapper::look(folder, &handle.cookie(), closing_line);
         let answer = self
-            .inside(handle, look(&handle.folder()), Limits::default())
+            .inside(handle, look(&handle.folder()), Limits::LOOK)
             .await?;
         let answer = match answer {
             Some(answer) => answer,
             None => {
                 let folder = self.folder_on_host(handle)?;
-                sh(&*self.host, look(&folder), Limits::default()).await?
+                sh(&*self.host, look(&folder), Limits::LOOK).await?
             }
         };
         observation::parse(&answer.text(), handle.epoch).map_err(HostError::Broken)

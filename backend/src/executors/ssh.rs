@@ -111,7 +111,7 @@ impl Executor for SshExecutor {
         closing_line: Option<&str>,
     ) -> Result<Process, HostError> {
         let text = wrapper::look(&handle.folder(), &handle.cookie(), closing_line);
-        let output = sh(&*self.host, text, Limits::default()).await?;
+        let output = sh(&*self.host, text, Limits::LOOK).await?;
         observation::parse(&output.text(), handle.epoch).map_err(HostError::Broken)
     }
 

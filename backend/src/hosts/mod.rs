@@ -1,5 +1,6 @@
 //! The only remote execution. `Host` is the one trait for machines: `ssh`, `local` and, for tests, `scripted`.
 
+mod back_off;
 mod first_contact;
 mod follow;
 mod inside;
@@ -47,6 +48,9 @@ pub enum HostError {
     /// No answer within the time given.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// Every session of the node is in use by calls of ours.
+    #[error("all sessions of the node were in use for {} s", .0.as_secs())]
+    Busy(Duration),
     /// The connection broke. What was started may still be running.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -109,6 +113,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// For a look that is repeated anyway: who cannot answer it soon is as good as away.
+    pub const LOOK: Limits = Limits {
+        time: Duration::from_secs(5),
+        output_bytes: 4 << 20,
+    };
+
     pub fn of_secs(secs: u64) -> Self {
         Limits {
             time: Duration::from_secs(secs),

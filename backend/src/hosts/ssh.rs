@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::nodes::Address;
 use russh::{ChannelMsg, Preferred, cipher, client};
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::{Exit, Host, HostError, Limits, Output, Wire};
@@ -59,9 +59,19 @@ impl SshHost {
         Ok(client.insert(opened).clone())
     }
 
-    /// Lets go of a connection that did not answer, so that the next call opens a new one.
-    async fn forget(&self) {
-        self.client.lock().await.take();
+    /// Lets go of a connection that did not answer, so that the next call opens a new one. While somebody connects, it is gone already.
+    fn forget(&self) {
+        if let Ok(mut client) = self.client.try_lock() {
+            client.take();
+        }
+    }
+
+    /// One of the sessions, waited for at most `limit`.
+    async fn session(&self, limit: Duration) -> Result<OwnedSemaphorePermit, HostError> {
+        timeout(limit, self.sessions.clone().acquire_owned())
+            .await
+            .map_err(|_| HostError::Busy(limit))?
+            .map_err(|_| HostError::Broken("closed".to_owned()))
     }
 
     async fn run_now(
@@ -125,27 +135,18 @@ impl SshHost {
 #[async_trait]
 impl Host for SshHost {
     async fn run(&self, command: &str, stdin: Bytes, limits: Limits) -> Result<Output, HostError> {
-        let _permit = self
-            .sessions
-            .acquire()
-            .await
-            .map_err(|_| HostError::Broken("closed".to_owned()))?;
+        let _session = self.session(limits.time).await?;
         let result = timeout(limits.time, self.run_now(command, stdin, limits))
             .await
             .unwrap_or(Err(HostError::TimedOut(limits.time)));
         if matches!(result, Err(HostError::TimedOut(_) | HostError::Broken(_))) {
-            self.forget().await;
+            self.forget();
         }
         result
     }
 
     async fn stream(&self, command: &str) -> Result<mpsc::Receiver<Bytes>, HostError> {
-        let permit = self
-            .sessions
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| HostError::Broken("closed".to_owned()))?;
+        let session = self.session(CONNECT).await?;
         let open = async {
             let client = self.client().await?;
             let broken = |error: &dyn std::fmt::Display| HostError::Broken(error.to_string());
@@ -162,14 +163,14 @@ impl Host for SshHost {
         let mut channel = match opened {
             Ok(channel) => channel,
             Err(error) => {
-                self.forget().await;
+                self.forget();
                 return Err(error);
             }
         };
         let (sender, receiver) = mpsc::channel(64);
         tokio::spawn(async move {
             // The session counts until it is closed.
-            let _permit = permit;
+            let _session = session;
             loop {
                 tokio::select! {
                     message = channel.wait() => match message {
@@ -186,15 +187,18 @@ impl Host for SshHost {
     }
 
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {
-        let client = self.client().await?;
         let target = SocketAddr::from(([127, 0, 0, 1], port));
-        let channel = timeout(CONNECT, client.open_direct_tcpip_channel(target, None))
-            .await
-            .map_err(|_| HostError::TimedOut(CONNECT))?
-            .map_err(|error| HostError::Refused {
+        let open = async {
+            let client = self.client().await?;
+            let channel = client.open_direct_tcpip_channel(target, None).await;
+            channel.map_err(|error| HostError::Refused {
                 address: format!("port {port} on the node"),
                 why: error.to_string(),
-            })?;
+            })
+        };
+        let channel = timeout(CONNECT, open)
+            .await
+            .map_err(|_| HostError::TimedOut(CONNECT))??;
         Ok(Box::new(channel.into_stream()))
     }
 }

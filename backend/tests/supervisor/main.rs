@@ -1,5 +1,6 @@
 //! The supervisor against a real OpenSSH server: launches, ends, and the faults that break job runners.
 
+mod away;
 mod chat;
 mod container;
 mod launch;

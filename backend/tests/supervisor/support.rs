@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use backend::hosts::{Login, SshHost};
 use backend::store::Store;
 use backend::{Actor, Backend, Settings, background, clock, hosts, jobs, people, secrets};
 use domain::ids::{JobId, NodeId};
@@ -98,6 +99,20 @@ impl Sshd {
                 .status()
                 .ok();
         }
+    }
+
+    /// A connection of its own to it.
+    pub async fn host(&self) -> SshHost {
+        let key = hosts::first_contact("127.0.0.1", self.port).await;
+        SshHost::new(Login {
+            address: Address {
+                host: "127.0.0.1".to_owned(),
+                port: self.port,
+                user: user(),
+            },
+            private_key: self.private_key(),
+            host_key: key.expect("a host key").openssh,
+        })
     }
 
     /// What may log in now.
