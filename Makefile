@@ -8,10 +8,10 @@ help: ## List the commands
 up: ## Install what is missing, build, start two rehearsal nodes and the console
 	@scripts/up.sh
 
-demo: ## Walk the whole path through the HTTP API: train, gather, export, deploy, ask (console of its own, data/demo)
+demo: ## Walk the whole path through the HTTP API: train, gather, export, deploy, ask (console and nodes of its own)
 	@scripts/demo.sh
 
-down: ## Stop the rehearsal nodes and the jobs on them
+down: ## Stop the rehearsal nodes and the jobs on them, the demo's too
 	@scripts/down.sh
 
 reset: ## Ask, then stop everything and delete all data

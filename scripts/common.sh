@@ -25,6 +25,26 @@ step() {
   fi
 }
 
+# stop_nodes folder ["whose "]  stops the rehearsal nodes below the folder and every job on them.
+stop_nodes() {
+  local home
+  for home in "$1"/rehearsal/node-*; do
+    [[ ! -d $home ]] || step "stop ${2:-}${home##*/} and its jobs" "$target/debug/rehearsal" down --home "$home"
+  done
+}
+
+# stop_console folder "what"  stops the console whose pid the folder holds, if it lives and is that folder's.
+stop_console() {
+  local pid
+  pid=$(cat "$1/console.pid" 2>/dev/null) || return 0
+  # A pid may be another process by now.
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "serve --data $1/console "; then
+    kill "$pid"
+    step "$2" timeout 30 tail --pid="$pid" -f /dev/null
+  fi
+  rm -f "$1/console.pid"
+}
+
 present() { printf '  %-44s already there\n' "$1"; }
 
 # The version of a crate as Cargo.lock holds it.

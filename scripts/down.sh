@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Stops the rehearsal nodes and every job on them. Data stays.
+# Stops the rehearsal nodes and every job on them, those of `make up` and those of `make demo`, and the demo's console. Data stays.
 source "$(dirname "$0")/common.sh"
-for n in 1 2; do
-  [[ -d $data/rehearsal/node-$n ]] || continue
-  step "stop node-$n and its jobs" "$target/debug/rehearsal" down --home "$data/rehearsal/node-$n"
-done
+stop_console "$data/demo" "stop the demo's console"
+stop_nodes "$data/demo" "demo "
+stop_nodes "$data"

@@ -6,4 +6,5 @@ install_build_tools
 scripts/build.sh
 scripts/rehearsal_up.sh
 printf '\n'
+printf '%d\n' $$ >"$data/console.pid"
 exec "$target/debug/trainyard" serve --data "$data/console" --listen "$listen" --rehearsal "$data/rehearsal/cluster.json"
