@@ -12,27 +12,39 @@ export class Console {
   readonly folder = mkdtempSync(join(tmpdir(), "trainyard-walk-"));
   url = "";
   private listen = "";
+  private nodePort = "";
   setup = "";
   private process?: ChildProcess;
 
   async start(): Promise<void> {
-    const env = {
-      ...process.env,
-      TRAINYARD_DATA: this.folder,
-      TRAINYARD_REHEARSAL_PORT: String(await freePort("127.0.0.31")),
-      TRAINYARD_REHEARSAL_FIRST_ADDRESS: "31",
-    };
-    const up = spawnSync(join(root, "scripts/rehearsal_up.sh"), { env, encoding: "utf8" });
-    if (up.status !== 0) throw new Error(`the rehearsal did not start: ${up.stdout}${up.stderr}`);
+    this.nodePort = String(await freePort("127.0.0.31"));
+    this.startNodes();
     this.listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
     this.url = `http://${this.listen}`;
     this.setup = await this.serve(/http:\S+\/setup\?token=\S+/);
   }
 
+  /** Starts whichever of the two rehearsal nodes does not run. */
+  startNodes(): void {
+    const env = {
+      ...process.env,
+      TRAINYARD_DATA: this.folder,
+      TRAINYARD_REHEARSAL_PORT: this.nodePort,
+      TRAINYARD_REHEARSAL_FIRST_ADDRESS: "31",
+    };
+    const up = spawnSync(join(root, "scripts/rehearsal_up.sh"), { env, encoding: "utf8" });
+    if (up.status !== 0) throw new Error(`the rehearsal did not start: ${up.stdout}${up.stderr}`);
+  }
+
+  /** A program that the build made. */
+  program(name: string): string {
+    return join(target, "debug", name);
+  }
+
   /** Starts the process and answers what it prints once it listens. */
   private async serve(said: RegExp): Promise<string> {
     const words = ["serve", "--data", join(this.folder, "console"), "--listen", this.listen, "--rehearsal", join(this.folder, "rehearsal/cluster.json")];
-    this.process = spawn(join(target, "debug/trainyard"), words, { stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(this.program("trainyard"), words, { stdio: ["ignore", "pipe", "pipe"] });
     return new Promise<string>((done, failed) => {
       let text = "";
       this.process?.stdout?.on("data", (bytes: Buffer) => {
@@ -69,7 +81,8 @@ export class Console {
   }
 }
 
-function freePort(host: string): Promise<number> {
+/** A port that nobody listens on at this moment. */
+export function freePort(host: string): Promise<number> {
   return new Promise((done, failed) => {
     const server = createServer();
     server.on("error", failed);
