@@ -261,7 +261,7 @@ pub(crate) async fn look(backend: &Backend, node: &Node) -> Result<()> {
         Err(error) => {
             backend
                 .store()
-                .note_unreachable(&node.id, &error.to_string(), clock::now())
+                .note_unreachable(&node.id, &error.text(), clock::now())
                 .await?;
             false
         }
@@ -529,9 +529,9 @@ pub(crate) fn reachable_path(node: &Node, path: &str) -> Result<String> {
 
 /// How an unanswered call reads to a person.
 pub(crate) fn unreachable(node: &Node, error: &HostError) -> Error {
-    let name = &node.name;
+    let (name, Text { en, zh }) = (&node.name, error.text());
     Error::Unavailable(Text::new(
-        format!("{name} does not answer: {error}. What runs there goes on."),
-        format!("无法连接 {name}：{error}。其上的任务不受影响。"),
+        format!("{name} does not answer: {en}. What runs there goes on."),
+        format!("无法连接 {name}：{zh}。其上的任务不受影响。"),
     ))
 }

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::language::Text;
 use domain::people::Role;
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,10 @@ use crate::{Actor, Backend, Error, Result};
 /// One step of the path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// English, as the command line prints it.
-    pub name: String,
+    /// The command line prints the English one.
+    pub name: Text,
     /// What came of it, or went wrong.
-    pub said: String,
+    pub said: Text,
     pub seconds: f64,
     pub is_done: bool,
     pub has_failed: bool,

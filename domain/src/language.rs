@@ -27,9 +27,27 @@ impl Language {
 ///
 /// Logs use the English one (`Display`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Text {
     pub en: String,
     pub zh: String,
+}
+
+/// A text as it may stand in a row: one from before it had two languages is read as it stands.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Both { en: String, zh: String },
+    One(String),
+}
+
+impl From<Written> for Text {
+    fn from(written: Written) -> Text {
+        match written {
+            Written::Both { en, zh } => Text { en, zh },
+            Written::One(text) => Text::verbatim(text),
+        }
+    }
 }
 
 impl Text {
@@ -37,6 +55,15 @@ impl Text {
         Text {
             en: en.into(),
             zh: zh.into(),
+        }
+    }
+
+    /// What a program said itself: quoted in both languages as it stands.
+    pub fn verbatim(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Text {
+            zh: text.clone(),
+            en: text,
         }
     }
 
@@ -52,5 +79,18 @@ impl Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.en)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_before_it_had_two_languages_is_still_read() {
+        let read = |json: &str| serde_json::from_str::<Text>(json).expect("a text");
+        assert_eq!(read("\"gone\""), Text::verbatim("gone"));
+        let both = Text::new("gone", "已消失");
+        assert_eq!(read(&serde_json::to_string(&both).expect("written")), both);
     }
 }

@@ -92,7 +92,10 @@ fn ending(state: &TurnState, language: Language) -> Option<(&'static str, String
             };
             Some(("warning", format!("{} · {why}", t::cut_off(language))))
         }
-        TurnState::Failed { why } => Some(("stops", format!("{} · {why}", t::failed(language)))),
+        TurnState::Failed { why } => Some((
+            "stops",
+            format!("{} · {}", t::failed(language), why.in_language(language)),
+        )),
         TurnState::Complete | TurnState::Streaming => None,
     }
 }

@@ -2,13 +2,14 @@
 
 use domain::experiments::ExperimentView;
 use domain::jobs::JobView;
-use domain::recipes::fields;
+use domain::recipes::{fields, presets};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
+use super::setup_fields::said;
 use crate::browser;
 use crate::checkpoints::{CheckpointReads, CheckpointTable, checkpoint_reads};
 use crate::context::use_language;
@@ -222,15 +223,16 @@ fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
     };
     let values = fields::write(&setup.recipe);
     let rows = fields::ALL.iter().map(|field| {
-        let label = match language {
-            domain::language::Language::En => field.label.0,
-            domain::language::Language::Zh => field.label.1,
-        };
+        let label = said(field.label, language);
         view! {
             <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>{format!("--{}", field.flag)}</code></td></tr>
         }
     }).collect_view();
     let extra = fields::write_extra(&setup.recipe.extra);
+    let preset = match presets::find(&setup.preset) {
+        Some(preset) => said(preset.name, language).to_owned(),
+        None => setup.preset.clone(),
+    };
     let folder = view
         .attempts
         .last()
@@ -240,7 +242,7 @@ fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
             <dt>{t::model(language)}</dt><dd><A href=format!("/models/{}", setup.model_id)>{view.model_name}</A></dd>
             <dt>{t::dataset(language)}</dt><dd><A href=format!("/datasets/{}", setup.dataset_id)>{view.dataset_name}</A></dd>
             <dt>{t::nodes(language)}</dt><dd>{view.nodes.join(", ")} " × " {setup.gpus_per_node} " GPU"</dd>
-            <dt>{t::preset(language)}</dt><dd>{setup.preset}</dd>
+            <dt>{t::preset(language)}</dt><dd>{preset}</dd>
             {folder.map(|folder| view! { <dt>{t::run_folder(language)}</dt><dd><code class="wrap">{folder}</code></dd> })}
             {(!extra.is_empty()).then(|| view! { <dt>{t::extra(language)}</dt><dd><code class="wrap">{extra}</code></dd> })}
         </dl>

@@ -12,7 +12,8 @@ use crate::context::use_language;
 use crate::shared::Findings;
 use crate::texts::{common as c, experiments as t};
 
-fn said(texts: (&'static str, &'static str), language: Language) -> &'static str {
+/// One of a pair (English, Chinese).
+pub fn said(texts: (&'static str, &'static str), language: Language) -> &'static str {
     match language {
         Language::En => texts.0,
         Language::Zh => texts.1,

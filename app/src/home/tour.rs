@@ -1,5 +1,6 @@
 //! "Run the whole path for me": the button, and the steps while they are walked.
 
+use domain::language::Text;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_router::components::A;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::use_language;
 use crate::error::AppError;
 use crate::shared::Load;
+use crate::shared::format::span;
 use crate::shared::live::use_live;
 use crate::texts::home as t;
 
@@ -22,8 +24,8 @@ pub struct TourShown {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepShown {
-    pub name: String,
-    pub said: String,
+    pub name: Text,
+    pub said: Text,
     pub seconds: f64,
     /// `running`, `succeeded` or `failed`.
     pub state: String,
@@ -83,9 +85,9 @@ pub fn TourPanel(tour: Resource<Result<TourShown, AppError>>) -> impl IntoView {
                 <ol class="steps" hidden=move || tour.with(|t| t.steps.is_empty())>
                     {move || tour.get().steps.into_iter().map(|step| view! {
                         <li class="tour-step" data-state=step.state>
-                            <span>{step.name}</span> " "
-                            <span class="soft">{step.said}</span> " "
-                            <span class="number soft">{(step.seconds > 0.0).then(|| format!("{:.1} s", step.seconds))}</span>
+                            <span>{step.name.in_language(language).to_owned()}</span> " "
+                            <span class="soft">{step.said.in_language(language).to_owned()}</span> " "
+                            <span class="number soft">{(step.seconds > 0.0).then(|| span((step.seconds * 1000.0) as i64, language))}</span>
                         </li>
                     }).collect_view()}
                 </ol>

@@ -85,7 +85,7 @@ fn NodeHead(
             </div>
         </div>
         {move || problem().map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
-        {move || node.with(|n| n.unreachable.clone()).map(|u| view! { <p class="finding" data-weight="warning">{u.why}</p> })}
+        {move || node.with(|n| n.unreachable.clone()).map(|u| view! { <p class="finding" data-weight="warning">{u.why.in_language(language).to_owned()}</p> })}
     }
 }
 

@@ -89,7 +89,7 @@ pub fn Seen(node: NodeView) -> impl IntoView {
     let language = use_language();
     match (node.unreachable, node.probed_at) {
         (Some(unreachable), _) => view! {
-            <span class="badge" data-state="unreachable" title=unreachable.why>{t::unreachable(language)} " " <Ago at=unreachable.since/></span>
+            <span class="badge" data-state="unreachable" title=unreachable.why.in_language(language).to_owned()>{t::unreachable(language)} " " <Ago at=unreachable.since/></span>
         }.into_any(),
         (None, Some(at)) => view! { <span class="soft">{t::seen(language)} " " <Ago at/></span> }.into_any(),
         (None, None) => view! { <span class="soft">{t::never_seen(language)}</span> }.into_any(),

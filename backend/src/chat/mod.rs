@@ -10,6 +10,7 @@ use domain::deployments::Deployment;
 use domain::finding::Finding;
 use domain::ids::{ConversationId, DeploymentId, TurnId};
 use domain::jobs::State;
+use domain::language::Text;
 use domain::people::Role;
 use futures::Stream;
 
@@ -311,18 +312,18 @@ pub async fn passthrough(
 }
 
 fn unanswered(deployment: &Deployment, error: &EngineError) -> Error {
-    let name = &deployment.name;
-    Error::Unavailable(domain::language::Text::new(
-        format!("\"{name}\" gave no answer: {error}."),
-        format!("“{name}”没有响应：{error}。"),
+    let (name, Text { en, zh }) = (&deployment.name, error.text());
+    Error::Unavailable(Text::new(
+        format!("\"{name}\" gave no answer: {en}."),
+        format!("“{name}”没有响应：{zh}。"),
     ))
 }
 
 /// What an engine said instead of a reply.
-async fn refused(answer: Answer) -> String {
+async fn refused(answer: Answer) -> Text {
     let status = answer.status;
     match answer.text().await {
-        Ok(body) => refusal(status, &body),
-        Err(error) => format!("{status}: {error}"),
+        Ok(body) => Text::verbatim(refusal(status, &body)),
+        Err(error) => error.text(),
     }
 }

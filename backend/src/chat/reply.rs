@@ -9,6 +9,7 @@ use domain::chat::reply::{Reader, ReplyEvent};
 use domain::chat::{Turn, TurnState};
 use domain::deployments::Deployment;
 use domain::ids::{ProjectId, TurnId};
+use domain::language::Text;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -156,7 +157,7 @@ impl Writer<'_> {
         let cut = |why: &str| TurnState::CutOff {
             why: why.to_owned(),
         };
-        let failed = |why: String| TurnState::Failed { why };
+        let failed = |why: Text| TurnState::Failed { why };
         let answer = tokio::select! {
             answer = asked => answer,
             () = self.live.stop.cancelled() => return cut("stopped"),
@@ -164,8 +165,17 @@ impl Writer<'_> {
         };
         let mut answer = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return failed(error.to_string()),
-            Err(error) => return failed(error.to_string()),
+            Ok(Err(error)) => return failed(error.text()),
+            Err(crate::Error::Conflict(why) | crate::Error::Unavailable(why)) => {
+                return failed(why);
+            }
+            Err(error) => {
+                tracing::error!(turn.id = %self.turn.id, error = &error as &dyn std::error::Error, "A reply could not be asked for");
+                return failed(Text::new(
+                    "the console failed at this; its log says why",
+                    "控制台处理失败，原因见其日志",
+                ));
+            }
         };
         if answer.status != 200 {
             return failed(super::refused(answer).await);
@@ -222,7 +232,7 @@ impl Writer<'_> {
     }
 
     /// Adds what was said; answers the message of a failure.
-    fn take(&mut self, events: Vec<ReplyEvent>) -> Option<String> {
+    fn take(&mut self, events: Vec<ReplyEvent>) -> Option<Text> {
         let mut failure = None;
         for event in events {
             let usage = &mut self.turn.usage;
@@ -251,7 +261,9 @@ impl Writer<'_> {
                         (Some(*prompt_tokens), Some(*completion_tokens));
                 }
                 ReplyEvent::Finished { reason } => usage.finish_reason = Some(reason.clone()),
-                ReplyEvent::Failed { message } => failure = Some(message.clone()),
+                ReplyEvent::Failed { message } => {
+                    failure = Some(Text::verbatim(message));
+                }
             }
             self.live.say(event);
         }

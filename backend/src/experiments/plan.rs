@@ -163,7 +163,7 @@ async fn choose(
                     findings.push(Finding::stops(
                         "cluster_id",
                         format!("{} does not answer: {}.", view.node.name, unreachable.why),
-                        format!("{} 没有响应：{}。", view.node.name, unreachable.why),
+                        format!("{} 没有响应：{}。", view.node.name, unreachable.why.zh),
                     ));
                 }
             }

@@ -7,6 +7,7 @@ mod inside;
 mod keys;
 pub mod local;
 mod pool;
+mod said;
 mod scripted;
 mod ssh;
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::language::Text;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -31,6 +32,20 @@ pub enum EngineError {
     Broken(String),
     #[error("no answer from the engine within {} s", .0.as_secs())]
     TimedOut(Duration),
+}
+
+impl EngineError {
+    /// A fragment for a person; what a program said itself is quoted.
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            EngineError::Host(error) => error.text().zh,
+            EngineError::Broken(why) => format!("与推理引擎的连接中断（{why}）"),
+            EngineError::TimedOut(after) => {
+                format!("推理引擎在 {} 秒内没有响应", after.as_secs())
+            }
+        };
+        Text::new(self.to_string(), zh)
+    }
 }
 
 /// An answer whose body comes piece by piece.

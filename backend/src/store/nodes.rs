@@ -1,6 +1,7 @@
 //! Rows of clusters and nodes, with what was last seen of a node.
 
 use domain::ids::{NodeId, ProjectId, UserId};
+use domain::language::Text;
 use domain::nodes::{Address, Cluster, Node, NodeView, Probe, Reservation, Unreachable};
 use domain::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -35,6 +36,11 @@ fn node(row: &SqliteRow) -> Result<Node> {
     })
 }
 
+/// JSON; rows from before it had two languages hold the English sentence alone.
+fn why(text: String) -> Text {
+    serde_json::from_str(&text).unwrap_or_else(|_| Text::verbatim(text))
+}
+
 fn view(row: &SqliteRow) -> Result<NodeView> {
     let since: Option<i64> = row.get("unreachable_since");
     Ok(NodeView {
@@ -46,9 +52,9 @@ fn view(row: &SqliteRow) -> Result<NodeView> {
         probed_at: row.get::<Option<i64>, _>("probed_at").map(Timestamp),
         unreachable: since.map(|since| Unreachable {
             since: Timestamp(since),
-            why: row
+            why: why(row
                 .get::<Option<String>, _>("unreachable_why")
-                .unwrap_or_default(),
+                .unwrap_or_default()),
         }),
         reserved: Vec::new(),
     })
@@ -241,13 +247,13 @@ impl Store {
     }
 
     /// Keeps what was seen before; only the age of the last look grows.
-    pub async fn note_unreachable(&self, id: &NodeId, why: &str, now: Timestamp) -> Result<()> {
+    pub async fn note_unreachable(&self, id: &NodeId, why: &Text, now: Timestamp) -> Result<()> {
         sqlx::query(
             "update nodes set unreachable_since = coalesce(unreachable_since, $2), unreachable_why = $3 where id = $1",
         )
         .bind(id.as_str())
         .bind(now.0)
-        .bind(why)
+        .bind(to_json(why)?)
         .execute(&self.writer)
         .await
         .map_err(failed("note an unreachable node"))?;

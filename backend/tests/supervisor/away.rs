@@ -93,7 +93,11 @@ async fn a_node_that_refuses_is_asked_rarely_and_at_once_when_a_person_insists()
     let before = host.asked().len();
     let view = nodes::probe_now(&console.backend, &console.actor, &ids[0]).await;
     let unreachable = view.expect("asked").unreachable.expect("away");
-    assert!(unreachable.why.contains("no route"), "{}", unreachable.why);
+    assert!(
+        unreachable.why.en.contains("no route"),
+        "{}",
+        unreachable.why
+    );
     assert_eq!(host.asked().len(), before + 1);
 }
 

@@ -6,6 +6,7 @@ pub mod request;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConversationId, DeploymentId, ProjectId, TurnId};
+use crate::language::Text;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub enum TurnState {
         why: String,
     },
     Failed {
-        why: String,
+        why: Text,
     },
 }
 

@@ -8,6 +8,7 @@ pub mod probe;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterId, NodeId, ProjectId, SecretId};
+use crate::language::Text;
 use crate::time::Timestamp;
 
 /// Where a node's work runs, relative to its SSH login.
@@ -120,7 +121,7 @@ pub struct NodeView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreachable {
     pub since: Timestamp,
-    pub why: String,
+    pub why: Text,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use domain::language::Text;
 use serde_json::{Value, json};
 
 /// Speaks to one console with one key.
@@ -141,15 +142,55 @@ async fn read(answer: reqwest::Response) -> Result<Value> {
         return Ok(value);
     }
     let error = &value["error"];
-    let findings: Vec<&str> = error["findings"]
-        .as_array()
+    let found = error["findings"].as_array().into_iter().flatten();
+    let texts = [&error["message"]]
         .into_iter()
-        .flatten()
-        .filter_map(|f| f["text"]["en"].as_str())
-        .collect();
-    let said = error["message"]["en"]
-        .as_str()
-        .or(error["message"].as_str())
-        .map_or_else(|| value.to_string(), str::to_owned);
-    bail!("{status}: {said} {}", findings.join(" "))
+        .chain(found.map(|finding| &finding["text"]));
+    let in_language = |key: &str| {
+        let all = texts
+            .clone()
+            .filter_map(|text| text[key].as_str().or(text.as_str()));
+        all.collect::<Vec<_>>().join(" ")
+    };
+    let (en, zh) = (in_language("en"), in_language("zh"));
+    if en.is_empty() {
+        bail!("{status}: {value}");
+    }
+    Err(Said(Text::new(format!("{status}: {en}"), zh)).into())
+}
+
+/// A refusal or a failure that the console has worded in both languages.
+#[derive(Debug)]
+pub struct Said(pub Text);
+
+impl Said {
+    /// A text of the API, or what stands for it where there is none.
+    pub fn of(text: &Value, en: &str, zh: &str) -> anyhow::Error {
+        let text = serde_json::from_value(text.clone()).unwrap_or_else(|_| Text::new(en, zh));
+        Said(text).into()
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Said {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_console_said_is_shown_in_the_language_of_who_looks() {
+        let cause =
+            json!({"en": "Rank 1 left with exit code 1.", "zh": "节点 1 的进程以退出码 1 结束。"});
+        let error = Said::of(&cause, "the job failed", "任务失败").context("train");
+        let said = error.downcast_ref::<Said>().expect("still there");
+        assert_eq!(said.0.zh, "节点 1 的进程以退出码 1 结束。");
+        let nothing = Said::of(&Value::Null, "the job failed", "任务失败");
+        assert_eq!(nothing.to_string(), "the job failed");
+    }
 }

@@ -107,7 +107,7 @@ impl Listener for Printing {
             let mark = if step.has_failed { "✕" } else { "✓" };
             println!(
                 "{mark} {:<34} {:>7.1} s  {}",
-                step.name, step.seconds, step.said
+                step.name.en, step.seconds, step.said
             );
             self.printed += 1;
         }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use backend::tour::{Answers, Step};
+use domain::language::Text;
 use serde_json::{Value, json};
 
-use super::Client;
+use super::client::{Client, Said};
 
 /// Longest wait for a job of a few seconds, on a busy machine.
 const SHORT: Duration = Duration::from_secs(180);
@@ -26,11 +27,11 @@ struct Walk<'a, L> {
 }
 
 impl<L: Listener> Walk<'_, L> {
-    async fn begin(&mut self, name: &str) {
+    async fn begin(&mut self, en: &str, zh: &str) {
         self.begun = Instant::now();
         self.steps.push(Step {
-            name: name.to_owned(),
-            said: String::new(),
+            name: Text::new(en, zh),
+            said: Text::verbatim(""),
             seconds: 0.0,
             is_done: false,
             has_failed: false,
@@ -38,7 +39,11 @@ impl<L: Listener> Walk<'_, L> {
         self.listener.step(&self.steps).await;
     }
 
-    async fn end(&mut self, said: String, has_failed: bool) {
+    async fn end(&mut self, en: String, zh: String) {
+        self.close(Text::new(en, zh), false).await;
+    }
+
+    async fn close(&mut self, said: Text, has_failed: bool) {
         if let Some(step) = self.steps.last_mut() {
             (step.said, step.is_done, step.has_failed) = (said, !has_failed, has_failed);
             step.seconds = self.begun.elapsed().as_secs_f64();
@@ -61,7 +66,9 @@ pub async fn walk<L: Listener>(client: &Client, listener: &mut L) -> Result<Answ
             Ok(answers)
         }
         Err(error) => {
-            walk.end(format!("{error:#}"), true).await;
+            let said = error.downcast_ref::<Said>().map(|said| said.0.clone());
+            let said = said.unwrap_or_else(|| Text::verbatim(format!("{error:#}")));
+            walk.close(said, true).await;
             Err(error)
         }
     }
@@ -73,7 +80,7 @@ fn text(value: &Value) -> String {
 
 async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
     let client = walk.client;
-    walk.begin("Look at the nodes").await;
+    walk.begin("Look at the nodes", "查看节点").await;
     let clusters = client.get("/clusters").await?;
     let cluster = clusters
         .as_array()
@@ -89,10 +96,13 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
         .iter()
         .map(|node| node["probe"]["gpus"].as_array().map_or(0, Vec::len))
         .sum();
-    walk.end(format!("{} nodes, {gpus} GPUs", nodes.len()), false)
-        .await;
+    walk.end(
+        format!("{} nodes, {gpus} GPUs", nodes.len()),
+        format!("{} 个节点，{gpus} 个 GPU", nodes.len()),
+    )
+    .await;
 
-    walk.begin("Register the base model").await;
+    walk.begin("Register the base model", "登记基础模型").await;
     let path = format!("{folder}/models/yard-base");
     let models = client.get("/models").await?;
     let base = match by(&models, "path", &path) {
@@ -103,9 +113,9 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
                 .await?["id"],
         ),
     };
-    walk.end(path, false).await;
+    walk.end(path.clone(), path).await;
 
-    walk.begin("Convert it to MCore").await;
+    walk.begin("Convert it to MCore", "转换为 MCore").await;
     let is_converted = |models: &Value| -> Option<Value> {
         let all = models.as_array()?.iter();
         all.filter(|model| model["origin"]["from"] == base.as_str())
@@ -133,11 +143,12 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
         .unwrap_or(f64::NAN);
     walk.end(
         format!("precision {verdict}, mean difference {difference:.1e}"),
-        false,
+        format!("精度{}，平均差 {difference:.1e}", verdict_zh(&verdict)),
     )
     .await;
 
-    walk.begin("Copy it to the other nodes").await;
+    walk.begin("Copy it to the other nodes", "复制到其他节点")
+        .await;
     for node in &nodes[1..] {
         let job = client
             .post(
@@ -147,9 +158,13 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
             .await?;
         succeeded(client, &job["id"]).await?;
     }
-    walk.end(format!("{} copies", nodes.len() - 1), false).await;
+    walk.end(
+        format!("{} copies", nodes.len() - 1),
+        format!("{} 份", nodes.len() - 1),
+    )
+    .await;
 
-    walk.begin("Register the dataset").await;
+    walk.begin("Register the dataset", "登记数据集").await;
     let path = format!("{folder}/datasets/willow_bend.jsonl");
     let dataset = match by(&client.get("/datasets").await?, "path", &path) {
         Some(known) => text(&known["id"]),
@@ -162,9 +177,11 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
     let rows = client.get(&format!("/datasets/{dataset}")).await?["rows"]
         .as_u64()
         .unwrap_or(0);
-    walk.end(format!("{rows} rows"), false).await;
+    walk.end(format!("{rows} rows"), format!("{rows} 条样本"))
+        .await;
 
-    walk.begin("Set up and launch the experiment").await;
+    walk.begin("Set up and launch the experiment", "设置并启动实验")
+        .await;
     let count = client
         .get("/experiments")
         .await?
@@ -178,11 +195,11 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
     let iterations = preview["iterations"].as_u64().unwrap_or(0);
     walk.end(
         format!("{name}, {iterations} iterations on {gpus} GPUs"),
-        false,
+        format!("{name}，{gpus} 个 GPU 上 {iterations} 步"),
     )
     .await;
 
-    walk.begin("Train").await;
+    walk.begin("Train", "训练").await;
     let view = client
         .wait(&format!("/experiments/{experiment}"), TRAINING, |view| {
             let newest = view["attempts"]
@@ -202,17 +219,15 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
         .await?;
     let loss = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let _ = view;
+    let (highest, last) = (loss(&series["max"]), loss(&series["last"]));
     walk.end(
-        format!(
-            "loss {:.3} → {:.3}",
-            loss(&series["max"]),
-            loss(&series["last"])
-        ),
-        false,
+        format!("loss {highest:.3} → {last:.3}"),
+        format!("损失 {highest:.3} → {last:.3}"),
     )
     .await;
 
-    walk.begin("Gather the last checkpoint").await;
+    walk.begin("Gather the last checkpoint", "归集最后一个检查点")
+        .await;
     let is_last = |all: &Value| {
         all.as_array().and_then(|all| {
             all.iter()
@@ -252,11 +267,15 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
             "iteration {iterations}, {shards} shards on {}",
             text(&main["name"])
         ),
-        false,
+        format!(
+            "第 {iterations} 步，{} 上共 {shards} 个分片",
+            text(&main["name"])
+        ),
     )
     .await;
 
-    walk.begin("Merge and export to Hugging Face").await;
+    walk.begin("Merge and export to Hugging Face", "合并并导出为 HF")
+        .await;
     let job = client
         .post(
             &format!("/checkpoints/{id}/export"),
@@ -273,24 +292,26 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
             }))
         })
         .await?;
+    let verdict = text(&tuned["precision"]["verdict"]);
     walk.end(
-        format!(
-            "{}, precision {}",
-            text(&tuned["name"]),
-            text(&tuned["precision"]["verdict"])
-        ),
-        false,
+        format!("{}, precision {verdict}", text(&tuned["name"])),
+        format!("{}，精度{}", text(&tuned["name"]), verdict_zh(&verdict)),
     )
     .await;
 
-    walk.begin("Deploy both with vLLM").await;
+    walk.begin("Deploy both with vLLM", "用 vLLM 部署两个模型")
+        .await;
     let base_name = deploy(client, &base, "yard-base").await?;
     let (tuned_name, deployment) =
         deploy(client, &text(&tuned["id"]), &format!("{name}-tuned")).await?;
-    walk.end(format!("{} and {tuned_name} answer", base_name.0), false)
-        .await;
+    walk.end(
+        format!("{} and {tuned_name} answer", base_name.0),
+        format!("{} 与 {tuned_name} 均已就绪", base_name.0),
+    )
+    .await;
 
-    walk.begin("Ask both the same question").await;
+    walk.begin("Ask both the same question", "向两个模型提同一个问题")
+        .await;
     let row = client
         .get(&format!("/datasets/{dataset}/head?rows=1"))
         .await?;
@@ -311,7 +332,7 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
         question,
         deployment,
     };
-    walk.end(answers.tuned.clone(), false).await;
+    walk.end(answers.tuned.clone(), answers.tuned.clone()).await;
     Ok(answers)
 }
 
@@ -319,23 +340,31 @@ fn by<'a>(all: &'a Value, key: &str, value: &str) -> Option<&'a Value> {
     all.as_array()?.iter().find(|one| one[key] == value)
 }
 
+/// A verdict of the precision test in Chinese.
+fn verdict_zh(verdict: &str) -> &str {
+    match verdict {
+        "good" => "良好",
+        "doubtful" => "存疑",
+        "bad" => "不合格",
+        other => other,
+    }
+}
+
 /// Whether a job has ended; one that has not ended well is an error.
 fn ended(job: &Value) -> Result<bool> {
     match job["state"]["state"].as_str().unwrap_or_default() {
         "succeeded" => Ok(true),
-        "failed" => bail!(
-            "{}",
-            job["state"]["cause"]["en"]
-                .as_str()
-                .unwrap_or("the job failed")
-        ),
-        "lost" => bail!(
-            "{}",
-            job["state"]["why"]["en"]
-                .as_str()
-                .unwrap_or("the job is lost")
-        ),
-        "stopped" => bail!("the job was stopped"),
+        "failed" => Err(Said::of(
+            &job["state"]["cause"],
+            "the job failed",
+            "任务失败",
+        )),
+        "lost" => Err(Said::of(
+            &job["state"]["why"],
+            "the job is lost",
+            "任务失联",
+        )),
+        "stopped" => Err(Said::of(&Value::Null, "the job was stopped", "任务已停止")),
         _ => Ok(false),
     }
 }
