@@ -4,6 +4,7 @@ mod composer;
 mod conversations;
 mod exchange;
 mod page;
+mod pane;
 mod parameters;
 mod reply_view;
 pub mod server_fns;

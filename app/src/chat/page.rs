@@ -1,6 +1,7 @@
 //! The playground: one to four panes, each a deployment, under one conversation.
 
 use domain::chat::Turn;
+use domain::ids::TurnId;
 use domain::jobs::State;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -9,9 +10,9 @@ use leptos_router::hooks::{use_navigate, use_query_map};
 
 use super::composer::Composer;
 use super::conversations::ConversationList;
-use super::exchange::{Exchange, newest_path, streaming};
+use super::exchange::{Chosen, Exchange, asked_last, path, streaming};
+use super::pane::Pane;
 use super::parameters::{ParameterDrawer, Typed};
-use super::reply_view::ReplyView;
 use super::server_fns::{Message, list_conversations, list_turns, send_message};
 use crate::context::use_language;
 use crate::deployments::server_fns::{DeploymentShown, list_deployments};
@@ -79,18 +80,26 @@ fn Playground(
         &turns.get_untracked(),
         &ready.get_untracked(),
     ));
-    let path = Memo::new(move |_| turns.with(|turns| newest_path(turns)));
+    let chosen = RwSignal::new(Chosen::new());
+    let paths = Memo::new(move |_| {
+        let of = |deployment: &String| {
+            turns.with(|turns| chosen.with(|chosen| path(turns, deployment, chosen)))
+        };
+        panes.with(|panes| panes.iter().map(of).collect::<Vec<_>>())
+    });
+    let is_empty = Memo::new(move |_| turns.with(Vec::is_empty));
     let is_busy = Memo::new(move |_| turns.with(|turns| !streaming(turns).is_empty()));
     let (text, typed) = (RwSignal::new(String::new()), Typed::new());
     typed.remember();
-    // Writing a message anew branches off before it; None: after the newest reply.
-    let branch = RwSignal::new(None::<Option<String>>);
+    // The message that is being written anew; None: one that goes on after the newest replies.
+    let edited = RwSignal::new(None::<TurnId>);
     let go = StoredValue::new(use_navigate());
     let send = Action::new(move |message: &Message| send_message(message.clone()));
     Effect::new(move |_| {
         if let Some(Ok(id)) = send.value().get() {
             text.set(String::new());
-            branch.set(None);
+            edited.set(None);
+            chosen.set(Chosen::new());
             if conversation.get_untracked() == id {
                 sent.update(|n| *n += 1);
             } else {
@@ -107,7 +116,8 @@ fn Playground(
             typed.is_open.set(true);
         }
     });
-    let dispatch = move |said: String, parent: Option<String>| {
+    // Said anew, a message goes to the panes that show it; else to all, after each one's own reply.
+    let dispatch = move |said: String, anew: Option<TurnId>| {
         let Ok(parameters) = typed.read() else {
             typed.is_open.set(true);
             return;
@@ -115,35 +125,24 @@ fn Playground(
         if said.trim().is_empty() || send.pending().get_untracked() {
             return;
         }
+        let to = panes.with_untracked(|panes| {
+            paths.with_untracked(|paths| addressees(panes, paths, anew.as_ref()))
+        });
         send.dispatch(Message {
             conversation: Some(conversation.get_untracked()).filter(|id| !id.is_empty()),
-            parent,
             text: said,
             system: typed.system.get_untracked(),
-            deployments: panes.get_untracked(),
+            to,
             parameters,
         });
     };
-    let newest_reply = move || {
-        path.with_untracked(|p| {
-            p.last()
-                .and_then(|e| e.replies.first().map(|r| r.id.to_string()))
-        })
-    };
-    let submit = move || {
-        let parent = branch.get_untracked().unwrap_or_else(newest_reply);
-        dispatch(text.get_untracked(), parent);
-    };
+    let submit = move || dispatch(text.get_untracked(), edited.get_untracked());
     let edit = move |exchange: Exchange| {
-        branch.set(Some(exchange.message.parent_id.map(|id| id.to_string())));
+        edited.set(Some(exchange.message.id));
         text.set(exchange.message.text);
     };
-    let again = move |exchange: Exchange| {
-        dispatch(
-            exchange.message.text,
-            exchange.message.parent_id.map(|id| id.to_string()),
-        )
-    };
+    let again =
+        move |exchange: Exchange| dispatch(exchange.message.text, Some(exchange.message.id));
     let has_more = Memo::new(move |_| {
         ready.with(Vec::len) > 1 && panes.with(Vec::len) < MOST_PANES.min(ready.with(Vec::len))
     });
@@ -151,12 +150,12 @@ fn Playground(
         Signal::derive(move || send.pending().get() || is_busy.get() || panes.with(Vec::is_empty));
     view! {
         <section class="chat-main">
-            <Show when=move || ready.with(Vec::is_empty) && path.with(Vec::is_empty)>
+            <Show when=move || ready.with(Vec::is_empty) && is_empty.get()>
                 <div class="empty"><p>{t::no_deployments(language)}</p><A href="/deployments/new" attr:class="button" attr:data-kind="main">{t::deploy(language)}</A></div>
             </Show>
             <div class="panes" data-count=move || panes.with(Vec::len).to_string()>
                 <For each=move || panes.get().into_iter().enumerate() key=|(at, id)| (*at, id.clone()) let((at, id))>
-                    <Pane at id panes deployments path edit again/>
+                    <Pane at id panes deployments paths chosen edit again/>
                 </For>
             </div>
             <button class="button" data-size="small" type="button" hidden=move || !has_more.get()
@@ -168,6 +167,9 @@ fn Playground(
             {move || send.value().get().and_then(Result::err).filter(|e| e.findings().is_empty()).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
             <ParameterDrawer typed refused/>
             <Findings of=refused field="text"/>
+            <Show when=move || edited.with(Option::is_some)>
+                <p class="soft">{t::editing(language)} " " <button class="button-quiet" type="button" on:click=move |_| { edited.set(None); text.set(String::new()); }>{c::cancel(language)}</button></p>
+            </Show>
             <Composer text is_busy=is_waiting send=submit/>
         </section>
     }
@@ -182,14 +184,7 @@ fn first_panes(asked: Option<String>, turns: &[Turn], ready: &[DeploymentShown])
             .map(str::to_owned)
             .collect();
     }
-    let path = newest_path(turns);
-    let answered: Vec<String> = path
-        .last()
-        .into_iter()
-        .flat_map(|e| &e.replies)
-        .filter_map(|r| r.deployment_id.as_ref())
-        .map(ToString::to_string)
-        .collect();
+    let answered = asked_last(turns);
     if !answered.is_empty() {
         return answered.into_iter().take(MOST_PANES).collect();
     }
@@ -201,73 +196,24 @@ fn first_panes(asked: Option<String>, turns: &[Turn], ready: &[DeploymentShown])
         .collect()
 }
 
-#[component]
-fn Pane(
-    at: usize,
-    id: String,
-    panes: RwSignal<Vec<String>>,
-    deployments: Signal<Vec<DeploymentShown>>,
-    path: Memo<Vec<Exchange>>,
-    edit: impl Fn(Exchange) + Copy + Send + Sync + 'static,
-    again: impl Fn(Exchange) + Copy + Send + Sync + 'static,
-) -> impl IntoView {
-    let language = use_language();
-    let id = StoredValue::new(id);
-    let is_only = Memo::new(move |_| panes.with(Vec::len) == 1);
-    let options = move || {
-        deployments.get().into_iter().filter(|d| d.job.state == State::Ready || id.with_value(|id| d.deployment.id.as_str() == id)).map(|d| {
-            let (value, is_chosen) = (d.deployment.id.to_string(), id.with_value(|id| d.deployment.id.as_str() == id));
-            view! { <option value=value selected=is_chosen>{format!("{} · {}", d.deployment.name, d.model_name)}</option> }
-        }).collect_view()
+/// Who is to answer, each after the turn that its pane shows last; with `anew`, the panes that show that message, in its place.
+fn addressees(
+    panes: &[String],
+    paths: &[Vec<Exchange>],
+    anew: Option<&TurnId>,
+) -> Vec<(String, Option<String>)> {
+    let after = |path: &Vec<Exchange>| match anew {
+        Some(id) => {
+            let shown = path.iter().find(|e| e.message.id == *id)?;
+            Some(shown.message.parent_id.as_ref().map(ToString::to_string))
+        }
+        None => {
+            let reply = path.iter().rev().find_map(|e| e.reply.as_ref());
+            Some(reply.map(|reply| reply.id.to_string()))
+        }
     };
-    let remove = move |_| {
-        panes.update(|p| {
-            p.remove(at);
-        });
-    };
-    // A finished reply replaces the one that was followed: its state is part of the key.
-    let key = move |exchange: &Exchange| {
-        let reply = id.with_value(|id| {
-            exchange
-                .reply_of(id, is_only.get_untracked())
-                .map(|r| (r.id.clone(), r.state == domain::chat::TurnState::Streaming))
-        });
-        (exchange.message.id.clone(), reply)
-    };
-    view! {
-        <article class="pane">
-            <header class="pane-head">
-                <select class="input" aria-label=t::model_of_pane(language) on:change:target=move |ev| panes.update(|p| p[at] = ev.target().value())>{options}</select>
-                <button class="button-quiet" type="button" hidden=move || is_only.get() aria-label=t::close_pane(language) title=t::close_pane(language) on:click=remove>"×"</button>
-            </header>
-            <div class="pane-turns" aria-live="polite">
-                <For each=move || path.get() key=key let:exchange>
-                    <ExchangeView reply=id.with_value(|id| exchange.reply_of(id, is_only.get_untracked()).cloned()) exchange edit again/>
-                </For>
-            </div>
-        </article>
-    }
-}
-
-#[component]
-fn ExchangeView(
-    exchange: Exchange,
-    reply: Option<Turn>,
-    edit: impl Fn(Exchange) + Copy + Send + Sync + 'static,
-    again: impl Fn(Exchange) + Copy + Send + Sync + 'static,
-) -> impl IntoView {
-    let language = use_language();
-    let said = exchange.message.text.clone();
-    let (for_edit, for_again) = (exchange.clone(), exchange);
-    view! {
-        <div class="said">
-            <p class="said-who">
-                {t::you(language)}
-                <button class="button-quiet" type="button" on:click=move |_| edit(for_edit.clone())>{t::edit(language)}</button>
-                <button class="button-quiet" type="button" on:click=move |_| again(for_again.clone())>{t::regenerate(language)}</button>
-            </p>
-            <div class="reply-text">{said}</div>
-        </div>
-        {reply.map(|turn| view! { <ReplyView turn/> })}
-    }
+    let pairs = panes.iter().zip(paths);
+    pairs
+        .filter_map(|(pane, path)| Some((pane.clone(), after(path)?)))
+        .collect()
 }

@@ -12,11 +12,10 @@ use crate::error::AppError;
 pub struct Message {
     /// None: a new conversation.
     pub conversation: Option<String>,
-    /// The turn it answers; None: the beginning.
-    pub parent: Option<String>,
     pub text: String,
     pub system: String,
-    pub deployments: Vec<String>,
+    /// Each deployment that is to answer, and the turn that the message follows for it; None: the beginning.
+    pub to: Vec<(String, Option<String>)>,
     pub parameters: Parameters,
 }
 
@@ -42,17 +41,18 @@ pub async fn list_turns(conversation: String) -> Result<Vec<Turn>, AppError> {
 #[server(prefix = "/fn", endpoint = "chat/send", input = Json)]
 pub async fn send_message(message: Message) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
-    let deployments = message
-        .deployments
-        .iter()
-        .map(|id| id.parse())
-        .collect::<Result<_, _>>()?;
+    let mut to = Vec::with_capacity(message.to.len());
+    for (deployment, parent) in message.to {
+        to.push(backend::chat::Addressee {
+            deployment: deployment.parse()?,
+            parent: parent.map(|id| id.parse()).transpose()?,
+        });
+    }
     let new = backend::chat::NewMessage {
         conversation: message.conversation.map(|id| id.parse()).transpose()?,
-        parent: message.parent.map(|id| id.parse()).transpose()?,
         text: message.text,
         system: message.system,
-        deployments,
+        to,
         parameters: message.parameters,
     };
     Ok(backend::chat::send(&backend, &actor, new)

@@ -36,6 +36,9 @@ texts! {
     failed => "failed", "失败";
     writing => "writing…", "生成中…";
     regenerate => "Again", "重新生成";
+    editing => "Written anew, it begins a branch of its own; what was said stays.", "修改后将另起一个分支，原内容保留。";
+    version_before => "The version before", "上一版本";
+    version_after => "The next version", "下一版本";
     edit => "Edit", "编辑";
     delete_help => "Everything said in it is lost.", "其中的全部内容都会丢失。";
     not_stopped => "This could not be stopped:", "无法停止：";

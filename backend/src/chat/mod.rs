@@ -29,21 +29,26 @@ const TITLE: usize = 48;
 pub struct NewMessage {
     /// None: a new conversation.
     pub conversation: Option<ConversationId>,
-    /// The turn that this one follows; None: the first of the conversation.
-    pub parent: Option<TurnId>,
     pub text: String,
     /// For a new conversation; empty: none.
     pub system: String,
-    /// One reply each.
-    pub deployments: Vec<DeploymentId>,
+    /// One reply each. Who follows the same turn shares one turn of the person's.
+    pub to: Vec<Addressee>,
     pub parameters: Parameters,
 }
 
-/// What was stored when it was sent.
+/// A deployment that is to answer, and where in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Addressee {
+    pub deployment: DeploymentId,
+    /// The turn that the message follows for this one; None: the first of the conversation.
+    pub parent: Option<TurnId>,
+}
+
+/// What was stored when it was sent; replies in the order of those they were asked from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sent {
     pub conversation: ConversationId,
-    pub user_turn: TurnId,
     pub replies: Vec<TurnId>,
 }
 
@@ -55,9 +60,9 @@ pub async fn send(backend: &Backend, actor: &Actor, new: NewMessage) -> Result<S
     if !findings.is_empty() {
         return Err(Error::Invalid(findings));
     }
-    let mut engines = Vec::with_capacity(new.deployments.len());
-    for id in &new.deployments {
-        let view = deployments::get(backend, actor, id).await?;
+    let mut engines = Vec::with_capacity(new.to.len());
+    for Addressee { deployment, parent } in &new.to {
+        let view = deployments::get(backend, actor, deployment).await?;
         if view.job.state != State::Ready {
             let name = &view.deployment.name;
             return Err(wrong(
@@ -68,7 +73,7 @@ pub async fn send(backend: &Backend, actor: &Actor, new: NewMessage) -> Result<S
                 format!("“{name}”当前未就绪。请选择已就绪的部署，或重新启动它。"),
             ));
         }
-        engines.push(view.deployment);
+        engines.push((view.deployment, parent));
     }
     let now = clock::now();
     let fresh = Conversation {
@@ -85,15 +90,8 @@ pub async fn send(backend: &Backend, actor: &Actor, new: NewMessage) -> Result<S
             .collect(),
         created_at: now,
     };
-    let (conversation, mut path) = match &new.conversation {
-        Some(id) => {
-            let (conversation, turns) = get(backend, actor, id).await?;
-            let path = match &new.parent {
-                Some(parent) => request::path_to(&turns, parent),
-                None => Vec::new(),
-            };
-            (conversation, path)
-        }
+    let (conversation, turns) = match &new.conversation {
+        Some(id) => get(backend, actor, id).await?,
         None => (fresh.clone(), Vec::new()),
     };
     let turn = |parent: Option<TurnId>, speaker, text: &str| Turn {
@@ -110,26 +108,42 @@ pub async fn send(backend: &Backend, actor: &Actor, new: NewMessage) -> Result<S
         created_at: now,
     };
     let mut rows = Vec::new();
-    if path.is_empty() && !new.system.trim().is_empty() {
-        let system = turn(None, Speaker::System, new.system.trim());
-        rows.push((system.clone(), None));
-        path.push(system);
-    }
-    let user = turn(
-        path.last().map(|turn| turn.id.clone()),
-        Speaker::User,
-        &new.text,
-    );
-    rows.push((user.clone(), None));
-    path.push(user.clone());
+    // The person's turn after each parent, at the end of the path that leads to it.
+    let mut said: Vec<(&Option<TurnId>, Vec<Turn>)> = Vec::new();
     let mut begun = Vec::with_capacity(engines.len());
-    for engine in engines {
-        let body = request::body(&engine.served_name, &path, &new.parameters).to_string();
+    for (engine, parent) in engines {
+        let known = said.iter().position(|(after, _)| *after == parent);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let mut path = match parent {
+                    Some(id) => request::path_to(&turns, id),
+                    None => Vec::new(),
+                };
+                if parent.is_some() && path.is_empty() {
+                    return Err(Error::NotFound("turn"));
+                }
+                if path.is_empty() && !new.system.trim().is_empty() {
+                    let system = turn(None, Speaker::System, new.system.trim());
+                    rows.push((system.clone(), None));
+                    path.push(system);
+                }
+                let above = path.last().map(|turn| turn.id.clone());
+                let user = turn(above, Speaker::User, &new.text);
+                rows.push((user.clone(), None));
+                path.push(user);
+                said.push((parent, path));
+                said.len() - 1
+            }
+        };
+        let path = &said[at].1;
+        let body = request::body(&engine.served_name, path, &new.parameters).to_string();
+        let above = path.last().map(|turn| turn.id.clone());
         let reply = Turn {
             state: TurnState::Streaming,
             deployment_id: Some(engine.id.clone()),
             parameters: new.parameters.clone(),
-            ..turn(Some(user.id.clone()), Speaker::Assistant, "")
+            ..turn(above, Speaker::Assistant, "")
         };
         rows.push((reply.clone(), Some(body.clone())));
         begun.push((reply, engine, body));
@@ -141,7 +155,6 @@ pub async fn send(backend: &Backend, actor: &Actor, new: NewMessage) -> Result<S
         .await?;
     let sent = Sent {
         conversation: conversation.id.clone(),
-        user_turn: user.id,
         replies: begun.iter().map(|(reply, ..)| reply.id.clone()).collect(),
     };
     for (reply, engine, body) in begun {
@@ -167,7 +180,7 @@ fn written_wrong(new: &NewMessage) -> Vec<Finding> {
             "请先输入内容。",
         ));
     }
-    if new.deployments.is_empty() {
+    if new.to.is_empty() {
         findings.push(Finding::stops(
             "deployment",
             "Choose a deployment that is to answer.",

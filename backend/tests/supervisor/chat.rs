@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backend::chat::{self, NewMessage, Sent};
+use backend::chat::{self, Addressee, NewMessage, Sent};
 use backend::store::NewJobRow;
 use backend::{Settings, background, clock};
 use domain::chat::reply::ReplyEvent;
@@ -196,12 +196,19 @@ impl Fixture {
     async fn say(&self, text: &str) -> Sent {
         let new = NewMessage {
             text: text.to_owned(),
-            deployments: vec![self.deployment.id.clone()],
+            to: vec![self.after(None)],
             ..NewMessage::default()
         };
         chat::send(&self.console.backend, &self.console.actor, new)
             .await
             .expect("sent")
+    }
+
+    fn after(&self, parent: Option<&Turn>) -> Addressee {
+        Addressee {
+            deployment: self.deployment.id.clone(),
+            parent: parent.map(|turn| turn.id.clone()),
+        }
     }
 
     async fn events(&self, sent: &Sent, from: usize) -> Vec<ReplyEvent> {
@@ -357,4 +364,65 @@ async fn replies_of_a_process_that_is_gone_are_cut_off_at_the_next_start() {
         (reply.state, reply.text.as_str()),
         (cut("restarted"), "half")
     );
+}
+
+#[tokio::test]
+async fn each_pane_goes_on_from_its_own_reply() {
+    let fixture = ready(Duration::from_secs(30)).await;
+    let Console { backend, actor, .. } = &fixture.console;
+    // Two panes ask together: one turn of the person's, two replies.
+    let new = NewMessage {
+        text: "hello".to_owned(),
+        to: vec![fixture.after(None), fixture.after(None)],
+        ..NewMessage::default()
+    };
+    let sent = chat::send(backend, actor, new).await.expect("sent");
+    fixture.until_ended(&sent).await;
+    let turns = async || {
+        chat::get(backend, actor, &sent.conversation)
+            .await
+            .expect("read")
+            .1
+    };
+    let of = |turns: &[Turn], id: &domain::ids::TurnId| -> Turn {
+        turns
+            .iter()
+            .find(|turn| turn.id == *id)
+            .expect("there")
+            .clone()
+    };
+    let before = turns().await;
+    let first: Vec<Turn> = sent.replies.iter().map(|id| of(&before, id)).collect();
+    assert_eq!(first[0].parent_id, first[1].parent_id);
+    // The next message follows each pane's own reply.
+    let new = NewMessage {
+        conversation: Some(sent.conversation.clone()),
+        text: "and then".to_owned(),
+        to: first
+            .iter()
+            .map(|reply| fixture.after(Some(reply)))
+            .collect(),
+        ..NewMessage::default()
+    };
+    let next = chat::send(backend, actor, new.clone()).await.expect("sent");
+    let after = turns().await;
+    for (reply, before) in next.replies.iter().zip(&first) {
+        let said = of(
+            &after,
+            of(&after, reply).parent_id.as_ref().expect("a parent"),
+        );
+        assert_eq!(
+            (said.text.as_str(), said.parent_id.as_ref()),
+            ("and then", Some(&before.id))
+        );
+    }
+    // A parent that is not there is no beginning.
+    let lost = NewMessage {
+        to: vec![Addressee {
+            parent: Some(clock::new_id()),
+            ..fixture.after(None)
+        }],
+        ..new
+    };
+    assert!(chat::send(backend, actor, lost).await.is_err());
 }
