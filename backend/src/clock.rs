@@ -13,6 +13,11 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
+/// A name that no other process has.
+pub(crate) fn new_instance() -> String {
+    uuid::Uuid::now_v7().hyphenated().to_string()
+}
+
 /// A new time-ordered id of any noun.
 pub fn new_id<Id: std::str::FromStr<Err = domain::ids::NotAnId>>() -> Id {
     uuid::Uuid::now_v7()

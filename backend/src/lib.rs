@@ -13,6 +13,7 @@ pub mod deployments;
 pub mod error;
 pub mod executors;
 pub mod experiments;
+pub mod folder;
 pub mod hosts;
 mod inference;
 pub mod jobs;
@@ -62,6 +63,7 @@ pub struct Backend {
 
 struct Inner {
     settings: Settings,
+    instance: String,
     store: store::Store,
     secrets: secrets::Secrets,
     log_ins: people::LogIns,
@@ -83,6 +85,7 @@ impl Backend {
         Ok(Backend {
             inner: Arc::new(Inner {
                 settings,
+                instance: clock::new_instance(),
                 store,
                 secrets,
                 log_ins: people::LogIns::default(),
@@ -101,6 +104,11 @@ impl Backend {
 
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Names this process among those that may work on the same database.
+    pub(crate) fn instance(&self) -> &str {
+        &self.inner.instance
     }
 
     pub fn store(&self) -> &store::Store {

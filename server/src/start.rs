@@ -21,6 +21,15 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(settings: Serve) -> anyhow::Result<()> {
     let begun = Instant::now();
     make_private_folder(&settings.data)?;
+    let held = match backend::folder::hold(&settings.data).context("take the data folder")? {
+        Ok(held) => held,
+        Err(pid) => anyhow::bail!(
+            "Another console{} works in {}. Stop it first, or start this one with another folder: --data FOLDER.",
+            pid.map(|pid| format!(" (process {pid})"))
+                .unwrap_or_default(),
+            settings.data.display()
+        ),
+    };
     let store = Store::open(&settings.data.join("trainyard.sqlite"))
         .await
         .context("open the database")?;
@@ -32,6 +41,9 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
         },
     )
     .context("start the backend")?;
+    backend::folder::take_over(&backend, &held)
+        .await
+        .context("take over the jobs of an earlier process")?;
     let cut = backend::chat::begin_anew(&backend)
         .await
         .context("cut off replies of an earlier process")?;
@@ -94,6 +106,7 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
     }
     background.drained(DRAIN).await;
     backend.store().close().await;
+    drop(held);
     Ok(())
 }
 

@@ -42,7 +42,13 @@ async fn look(backend: &Backend, deployment: &Deployment) -> Result<()> {
         if job.state == State::Running
             && backend
                 .store()
-                .move_job(&job, &State::Ready, "the engine answers", clock::now())
+                .move_job(
+                    backend.instance(),
+                    &job,
+                    &State::Ready,
+                    "the engine answers",
+                    clock::now(),
+                )
                 .await?
         {
             tracing::info!(deployment.id = %deployment.id, "An engine is ready");

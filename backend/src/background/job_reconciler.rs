@@ -6,6 +6,7 @@ use domain::ids::{JobId, NodeId};
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
 use domain::jobs::{Kind, State, Success, cause};
+use domain::time::Timestamp;
 use futures::future::join_all;
 
 use super::underway::begin;
@@ -13,18 +14,23 @@ use crate::executors::{Executor, Handle, Submitted};
 use crate::store::{JobRow, ProcessRow};
 use crate::{Backend, Result, clock, jobs, nodes};
 
+/// How long another process waits before it takes over a job whose holder does not renew its lease any more.
+const LEASE_MILLIS: i64 = 30_000;
 /// How long a stopped program may take to end by itself.
 const GRACE_SECS: u32 = 15;
 
-/// Begins one pass over all jobs that are not at rest, and over GPUs that ended jobs still hold.
+/// Begins one pass over all jobs that are not at rest and that no other process holds, and over GPUs that ended jobs still hold.
 pub async fn activate(backend: Backend) -> Result<()> {
-    for job in backend.store().jobs_in_motion().await? {
+    let (store, now) = (backend.store(), clock::now());
+    let until = Timestamp(now.0 + LEASE_MILLIS);
+    store.claim_jobs(backend.instance(), now, until).await?;
+    for job in store.jobs_held(backend.instance()).await? {
         let own = backend.clone();
         begin(&backend, format!("job {}", job.id), async move {
             reconcile(&own, job).await
         });
     }
-    for (job, node) in backend.store().reservations_of_ended_jobs().await? {
+    for (job, node) in store.reservations_of_ended_jobs().await? {
         let own = backend.clone();
         begin(
             &backend,
@@ -93,7 +99,7 @@ async fn explain(backend: &Backend, job: &JobRow, looks: &[Look], next: &mut Sta
 async fn move_on(backend: &Backend, job: &mut JobRow, next: State) -> Result<bool> {
     if !backend
         .store()
-        .move_job(job, &next, why(&next), clock::now())
+        .move_job(backend.instance(), job, &next, why(&next), clock::now())
         .await?
     {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Rows of jobs, their processes, history and GPU reservations. Updates are compare-and-set on (id, epoch, state).
+//! Rows of jobs, their processes, history and GPU reservations. Updates are compare-and-set on (id, epoch, lease, state).
 
 use domain::ids::{JobId, NodeId, ProjectId, UserId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessView, State, Wanted};
@@ -94,6 +94,47 @@ impl Store {
         Ok(inserted)
     }
 
+    /// Claims the jobs that are not at rest and that nobody else holds, until `until`; those held already are held on. One process acts
+    /// on a job at a time: a lease ends when it is not renewed.
+    pub async fn claim_jobs(&self, instance: &str, now: Timestamp, until: Timestamp) -> Result<()> {
+        let half = i64::midpoint(now.0, until.0);
+        sqlx::query(
+            "update jobs set lease = $1, lease_until = $3 where state not in ('succeeded', 'failed', 'stopped', 'lost') \
+             and (lease is null or lease_until < $2 or (lease = $1 and lease_until < $4))",
+        )
+        .bind(instance)
+        .bind(now.0)
+        .bind(until.0)
+        .bind(half)
+        .execute(&self.writer)
+        .await
+        .map_err(failed("claim jobs"))?;
+        Ok(())
+    }
+
+    /// Ends the leases of every other process. Only for one that knows that there is none: it holds the data folder.
+    pub async fn end_other_leases(&self, instance: &str) -> Result<()> {
+        sqlx::query("update jobs set lease = null where lease <> $1")
+            .bind(instance)
+            .execute(&self.writer)
+            .await
+            .map_err(failed("end leases"))?;
+        Ok(())
+    }
+
+    /// Jobs in motion that this process holds.
+    pub async fn jobs_held(&self, instance: &str) -> Result<Vec<JobRow>> {
+        let rows = sqlx::query(
+            "select id, project_id, subject, spec, detail, wanted, epoch, created_at, ended_at from jobs \
+             where state not in ('succeeded', 'failed', 'stopped', 'lost') and lease = $1 order by id",
+        )
+        .bind(instance)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list held jobs"))?;
+        rows.iter().map(job).collect()
+    }
+
     /// Jobs that are not at rest, oldest first.
     pub async fn jobs_in_motion(&self) -> Result<Vec<JobRow>> {
         self.job_rows("select id, project_id, subject, spec, detail, wanted, epoch, created_at, ended_at from jobs \
@@ -162,9 +203,11 @@ impl Store {
         parsed(creator)
     }
 
-    /// Writes a new state if the old one is still there, with one row of history. False: somebody was faster.
+    /// Writes a new state if the old one is still there and `instance` holds the job, with one row of history. False: somebody was
+    /// faster.
     pub async fn move_job(
         &self,
+        instance: &str,
         row: &JobRow,
         to: &State,
         why: &str,
@@ -175,7 +218,7 @@ impl Store {
             "update jobs set state = $4, detail = $5, \
              started_at = case when $4 = 'starting' then $6 else started_at end, \
              ended_at = case when $4 in ('succeeded', 'failed', 'stopped', 'lost') then $6 else ended_at end \
-             where id = $1 and epoch = $2 and detail = $3",
+             where id = $1 and epoch = $2 and detail = $3 and lease = $7",
         )
         .bind(row.id.as_str())
         .bind(row.epoch)
@@ -183,6 +226,7 @@ impl Store {
         .bind(to.name())
         .bind(to_json(to)?)
         .bind(now.0)
+        .bind(instance)
         .execute(&mut *transaction)
         .await
         .map_err(failed("move a job"))?;

@@ -1,26 +1,11 @@
 //! Nodes that are away: they delay nobody, and are asked ever more rarely.
 
-use std::sync::Arc;
-
-use backend::hosts::{Answer, Host, HostError, Limits, ScriptedHost};
+use backend::hosts::{Answer, Host, HostError, Limits};
 use backend::{background, nodes};
 use bytes::Bytes;
-use domain::ids::NodeId;
 use domain::jobs::{State, Success};
 
 use crate::support::{Console, Sshd};
-
-impl Console {
-    /// Puts a scripted machine in the place of a node.
-    async fn script(&self, node: &NodeId) -> Arc<ScriptedHost> {
-        let stored = self.backend.store().node(node).await;
-        let node = stored.expect("read").expect("stored");
-        let host = Arc::new(ScriptedHost::default());
-        let hosts = self.backend.hosts();
-        hosts.place(&node.id, node.address, node.host_key, host.clone());
-        host
-    }
-}
 
 #[tokio::test]
 async fn a_node_that_never_answers_delays_no_other_job() {

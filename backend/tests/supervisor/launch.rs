@@ -95,7 +95,7 @@ async fn is_killed_in(sshd: &Sshd, steps: usize, arrives: bool) -> bool {
         _ = console.until_ended(&job) => false,
     };
     drop(console);
-    let next = Console::open(data.path()).await;
+    let next = Console::restart(data.path()).await;
     let ended = next.until_ended(&job).await;
     assert_eq!(
         ended.state,

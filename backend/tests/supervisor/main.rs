@@ -4,6 +4,7 @@ mod away;
 mod chat;
 mod container;
 mod launch;
+mod leases;
 mod nodes;
 mod places;
 mod stops;
@@ -75,7 +76,7 @@ async fn the_same_launch_key_is_one_job_and_one_start() {
         .submit("key", closing(), &[(&nodes[0], &script)])
         .await;
     assert_eq!(first, second);
-    // Two consoles over the same database act at the same time.
+    // Two consoles over the same database.
     let other = Console::open(&console.folder).await;
     let (one, two) = tokio::join!(console.until_ended(&first), other.until_ended(&first));
     assert_eq!((one.state, two.state), (State::Succeeded, State::Succeeded));
@@ -100,7 +101,7 @@ async fn a_restarted_console_adopts_what_runs() {
         .until(&job, "it runs", |view| view.state == State::Running)
         .await;
     drop(console);
-    let console = Console::open(data.path()).await;
+    let console = Console::restart(data.path()).await;
     console
         .until(&job, "it is seen to run", |view| {
             view.state == State::Running && view.processes[0].phase == "running"

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::hosts::{Login, SshHost};
+use backend::hosts::{Login, ScriptedHost, SshHost};
 use backend::store::Store;
-use backend::{Actor, Backend, Settings, background, clock, hosts, jobs, people, secrets};
+use backend::{Actor, Backend, Settings, background, clock, folder, hosts, jobs, people, secrets};
 use domain::ids::{JobId, NodeId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
 use domain::nodes::{Address, Cluster, Environment, Node};
@@ -178,6 +179,16 @@ impl Console {
     }
 
     /// A console over this folder: what a restart of the process does.
+    /// The next console over this folder, when the one before has ended.
+    pub async fn restart(folder: &Path) -> Console {
+        let console = Console::open(folder).await;
+        let held = folder::hold(folder).expect("asked").ok();
+        folder::take_over(&console.backend, &held.expect("free"))
+            .await
+            .expect("taken over");
+        console
+    }
+
     pub async fn open(folder: &Path) -> Console {
         Console::open_with(Settings::new(folder.to_owned())).await
     }
@@ -274,6 +285,16 @@ impl Console {
             ids.push(node.id);
         }
         ids
+    }
+
+    /// Puts a scripted machine in the place of a node.
+    pub async fn script(&self, node: &NodeId) -> Arc<ScriptedHost> {
+        let stored = self.backend.store().node(node).await;
+        let node = stored.expect("read").expect("stored");
+        let host = Arc::new(ScriptedHost::default());
+        let hosts = self.backend.hosts();
+        hosts.place(&node.id, node.address, node.host_key, host.clone());
+        host
     }
 
     /// Submits a job with one script per node.
