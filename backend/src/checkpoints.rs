@@ -173,13 +173,17 @@ pub async fn export(
         tests_precision: options.test_precision,
     };
     let command = command::export(&words, version).map_err(Error::Conflict)?;
+    let gpu = nodes::one_gpu(main, "output")?;
     let spec = JobSpec {
         kind: Kind::Export,
         processes: vec![ProcessSpec {
             rank: 0,
             node_id: main.node.id.clone(),
-            gpus: vec![0],
-            script: format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render()),
+            gpus: vec![gpu],
+            script: format!(
+                "export CUDA_VISIBLE_DEVICES={gpu}\nexec {}\n",
+                command.render()
+            ),
             files: Vec::new(),
         }],
         success: Success::of_swift(),

@@ -8,7 +8,7 @@ use domain::ids::{DeploymentId, ModelId, NodeId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, State, Success};
 use domain::models::Format;
 use domain::nodes::place::path_on;
-use domain::nodes::{NodeView, ports};
+use domain::nodes::{NodeView, holders, ports};
 use domain::people::Role;
 use domain::recipes::launch::folder_name;
 
@@ -84,8 +84,7 @@ pub async fn create(
     let count = view.probe.as_ref().map_or(0, |probe| {
         u32::try_from(probe.gpus.len()).unwrap_or(u32::MAX)
     });
-    let held: Vec<u32> = view.reserved.iter().map(|held| held.gpu).collect();
-    let gpus = chosen_gpus(&new.gpus, count, &held).unwrap_or_else(|finding| {
+    let gpus = chosen_gpus(&new.gpus, count, &view).unwrap_or_else(|finding| {
         findings.push(finding);
         Vec::new()
     });
@@ -245,9 +244,11 @@ pub async fn create(
     Ok(deployment.id)
 }
 
-fn chosen_gpus(text: &str, count: u32, held: &[u32]) -> std::result::Result<Vec<u32>, Finding> {
+fn chosen_gpus(text: &str, count: u32, view: &NodeView) -> std::result::Result<Vec<u32>, Finding> {
     if text.trim().is_empty() {
-        return match (0..count).find(|gpu| !held.contains(gpu)) {
+        let is_reserved = |gpu: &u32| view.reserved.iter().any(|held| held.gpu == *gpu);
+        let ranked = holders::ranked(std::slice::from_ref(view));
+        return match ranked.into_iter().find(|gpu| !is_reserved(gpu)) {
             Some(gpu) => Ok(vec![gpu]),
             None => Err(Finding::stops(
                 "gpus",

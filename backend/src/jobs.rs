@@ -67,13 +67,34 @@ pub(crate) async fn gpu_taken(
     gpu: u32,
     holder: &str,
 ) -> Result<Error> {
-    let node = nodes::stored(backend, node).await?.name;
-    Ok(Error::Conflict(Text::new(
-        format!(
-            "GPU {gpu} of {node} is held by \"{holder}\". Choose another GPU, or stop that job first."
-        ),
-        format!("{node} 的 GPU {gpu} 正被“{holder}”占用。请选择其他 GPU，或先停止该任务。"),
-    )))
+    let node = nodes::stored(backend, node).await?;
+    let views = backend.store().node_views(&node.project_id).await?;
+    let view = views.iter().find(|view| view.node.id == node.id);
+    let name = node.name;
+    Ok(Error::Conflict(
+        match view.and_then(|view| view.foreign_holder(gpu)) {
+            // The job may have ended long ago.
+            Some(other) => {
+                let other = other.text();
+                Text::new(
+                    format!(
+                        "GPU {gpu} of {name} is kept for \"{holder}\" and {}. Choose another GPU, or end that process on the node.",
+                        other.en
+                    ),
+                    format!(
+                        "{name} 的 GPU {gpu} 为“{holder}”保留，且{}。请选择其他 GPU，或在节点上结束该进程。",
+                        other.zh
+                    ),
+                )
+            }
+            None => Text::new(
+                format!(
+                    "GPU {gpu} of {name} is held by \"{holder}\". Choose another GPU, or stop that job first."
+                ),
+                format!("{name} 的 GPU {gpu} 正被“{holder}”占用。请选择其他 GPU，或先停止该任务。"),
+            ),
+        },
+    ))
 }
 
 /// Asks for a stop. The reconciler ends it; asking twice, or after the end, changes nothing.

@@ -264,11 +264,15 @@ pub async fn convert(
         tests_precision: options.test_precision,
     };
     let command = command::convert(&words, version).map_err(Error::Conflict)?;
-    let script = format!("export CUDA_VISIBLE_DEVICES=0\nexec {}\n", command.render());
+    let gpu = nodes::one_gpu(&node, "output")?;
+    let script = format!(
+        "export CUDA_VISIBLE_DEVICES={gpu}\nexec {}\n",
+        command.render()
+    );
     let process = ProcessSpec {
         rank: 0,
         node_id: model.node_id.clone(),
-        gpus: vec![0],
+        gpus: vec![gpu],
         script,
         files: Vec::new(),
     };

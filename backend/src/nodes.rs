@@ -6,7 +6,9 @@ use bytes::Bytes;
 use domain::finding::Finding;
 use domain::ids::{ClusterId, NodeId, ProjectId, UserId};
 use domain::language::Text;
-use domain::nodes::{Address, Cluster, Environment, Mount, Node, NodeView, Probe, mounts, probe};
+use domain::nodes::{
+    Address, Cluster, Environment, Mount, Node, NodeView, Probe, holders, mounts, probe,
+};
 use domain::people::Role;
 use serde::Deserialize;
 
@@ -465,6 +467,19 @@ fn finding(error: &HostError) -> Finding {
             format!("连接中断：{why}。"),
         ),
     }
+}
+
+/// The GPU for work that needs one: the first that nothing holds, else one whose holder the launch then names.
+pub(crate) fn one_gpu(view: &NodeView, field: &str) -> Result<u32> {
+    let ranked = holders::ranked(std::slice::from_ref(view));
+    ranked.first().copied().ok_or_else(|| {
+        let name = &view.node.name;
+        Error::Invalid(vec![Finding::stops(
+            field,
+            format!("{name} shows no GPU. Look at the node again once nvidia-smi works there."),
+            format!("{name} 上没有可用的 GPU。请在 nvidia-smi 正常后重新检查该节点。"),
+        )])
+    })
 }
 
 /// A node by id, for work that was already authorised.

@@ -95,6 +95,7 @@ pub fn PlaceFields(
 
 #[component]
 fn GpuChoice(view: NodeView, gpus: RwSignal<Vec<u32>>) -> impl IntoView {
+    let language = use_language();
     let known: Vec<Gpu> = view
         .probe
         .iter()
@@ -102,14 +103,23 @@ fn GpuChoice(view: NodeView, gpus: RwSignal<Vec<u32>>) -> impl IntoView {
         .collect();
     let boxes = known.into_iter().map(|gpu| {
         let standing = standing(&view, &gpu);
-        view! { <GpuBox gpu standing gpus/> }
+        let foreign = view
+            .foreign_holder(gpu.index)
+            .map(|holder| holder.text().in_language(language).to_owned());
+        view! { <GpuBox gpu standing foreign gpus/> }
     });
     view! { <div class="gpu-choice">{boxes.collect_view()}</div> }
 }
 
 /// One GPU: free ones and such that others use can be chosen, one that a job of ours holds cannot.
 #[component]
-fn GpuBox(gpu: Gpu, standing: Standing, gpus: RwSignal<Vec<u32>>) -> impl IntoView {
+fn GpuBox(
+    gpu: Gpu,
+    standing: Standing,
+    /// What holds it that is not ours.
+    foreign: Option<String>,
+    gpus: RwSignal<Vec<u32>>,
+) -> impl IntoView {
     let language = use_language();
     let index = gpu.index;
     let (name, word) = match standing {
@@ -137,6 +147,7 @@ fn GpuBox(gpu: Gpu, standing: Standing, gpus: RwSignal<Vec<u32>>) -> impl IntoVi
             <span>"GPU " {index}</span>
             <span class="gpu-box-word">{word}</span>
             <span class="soft">{memory}</span>
+            {foreign.map(|who| view! { <span class="soft">{who}</span> })}
         </label>
     }
 }

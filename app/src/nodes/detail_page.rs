@@ -108,7 +108,7 @@ fn Gpus(node: NodeView) -> impl IntoView {
             <td class="number">{gpu.utilization_percent.map(|l| format!("{l:.0} %"))}</td>
             <td class="number">{gpu.temperature_celsius.map(|c| format!("{c:.0} °C"))}</td>
             <td class="number">{gpu.power_watts.map(|w| format!("{w:.0} W"))}</td>
-            <td>{held(gpu.index)}</td>
+            <td>{held(gpu.index)} " " {node.foreign_holder(gpu.index).map(|h| h.text().in_language(language).to_owned())}</td>
         </tr>
     }).collect_view();
     view! {

@@ -21,7 +21,7 @@ pub enum Standing {
 pub fn standing(node: &NodeView, gpu: &Gpu) -> Standing {
     if node.reserved.iter().any(|held| held.gpu == gpu.index) {
         Standing::Held
-    } else if gpu.memory_used_mib > BUSY_MIB {
+    } else if gpu.memory_used_mib > BUSY_MIB || node.foreign_holder(gpu.index).is_some() {
         Standing::Busy
     } else {
         Standing::Free
@@ -42,9 +42,10 @@ pub fn GpuStrip(node: NodeView) -> impl IntoView {
             Standing::Busy => ("busy", t::gpu_busy(language)),
             Standing::Free => ("free", t::gpu_free(language)),
         };
+        let foreign = node.foreign_holder(gpu.index).map(|holder| format!(" · {}", holder.text().in_language(language))).unwrap_or_default();
         let load = gpu.utilization_percent.map(|l| format!(" · {} {l:.0} %", t::load(language))).unwrap_or_default();
         let label = format!(
-            "GPU {} · {} · {word} · {} {:.1} / {:.1} GiB{load}",
+            "GPU {} · {} · {word}{foreign} · {} {:.1} / {:.1} GiB{load}",
             gpu.index,
             gpu.name,
             t::memory(language),

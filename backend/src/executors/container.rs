@@ -10,10 +10,11 @@ use bytes::Bytes;
 use domain::jobs::ProcessSpec;
 use domain::jobs::observation::{self, Process};
 use domain::jobs::wrapper;
+use domain::nodes::holders::Holder;
 use domain::nodes::{Mount, mounts};
 use domain::shell::quote;
 
-use super::ssh::{gpus_are_free, lay_down, left, sh, started};
+use super::ssh::{holders_on, lay_down, left, sh, started};
 use super::{Executor, Handle, Submitted};
 use crate::hosts::{Host, HostError, Limits, Output};
 
@@ -161,7 +162,9 @@ impl Executor for ContainerExecutor {
         }
     }
 
-    async fn gpu_memory_is_free(&self, gpus: &[u32]) -> Result<bool, HostError> {
-        gpus_are_free(&*self.host, gpus).await
+    async fn gpu_holders(&self, work_folder: &str) -> Result<Vec<(u32, Holder)>, HostError> {
+        let folder = mounts::to_host(&self.mounts, work_folder)
+            .map_err(|unmapped| HostError::Broken(unmapped.to_string()))?;
+        holders_on(&*self.host, &folder).await
     }
 }

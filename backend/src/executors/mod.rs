@@ -6,6 +6,7 @@ mod ssh;
 use async_trait::async_trait;
 use domain::jobs::ProcessSpec;
 use domain::jobs::observation::Process;
+use domain::nodes::holders::Holder;
 use serde::{Deserialize, Serialize};
 
 use crate::hosts::HostError;
@@ -58,6 +59,6 @@ pub trait Executor: Send + Sync {
     /// Ends the process and all its descendants: TERM, grace, KILL. Answers how many live on.
     async fn reap(&self, handle: &Handle, grace_secs: u32) -> Result<u32, HostError>;
 
-    /// Whether the GPUs hold no memory of processes that are ours; names foreign holders, which are never killed.
-    async fn gpu_memory_is_free(&self, gpus: &[u32]) -> Result<bool, HostError>;
+    /// What holds memory of the node's GPUs. Err when that cannot be seen: an answer that failed says nothing about the memory.
+    async fn gpu_holders(&self, work_folder: &str) -> Result<Vec<(u32, Holder)>, HostError>;
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use domain::jobs::ProcessSpec;
 use domain::jobs::observation::{self, Process};
 use domain::jobs::wrapper::{self, code};
+use domain::nodes::holders::{self, Holder};
 
 use super::{Executor, Handle, Submitted};
 use crate::hosts::{Exit, Host, HostError, Limits, Output, write_file};
@@ -80,20 +81,20 @@ pub(super) fn left(output: &Output) -> Result<u32, HostError> {
         })
 }
 
-/// Whether no process at all holds memory of these GPUs.
-pub(super) async fn gpus_are_free(host: &dyn Host, gpus: &[u32]) -> Result<bool, HostError> {
-    if gpus.is_empty() {
-        return Ok(true);
+/// What holds memory of the GPUs, `work_folder` being as the host sees it.
+pub(super) async fn holders_on(
+    host: &dyn Host,
+    work_folder: &str,
+) -> Result<Vec<(u32, Holder)>, HostError> {
+    let output = sh(host, holders::script(work_folder), Limits::LOOK).await?;
+    if output.is_success() {
+        Ok(holders::parse(&output.text()))
+    } else {
+        // nvidia-smi complains on standard output.
+        let said = output.text() + &output.complaint();
+        let said: String = said.trim().chars().take(300).collect();
+        Err(HostError::Broken(format!("nvidia-smi failed: {said}")))
     }
-    let list = gpus
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
-    let command = format!("nvidia-smi -i {list} --query-compute-apps=pid --format=csv,noheader");
-    let output = host.run(&command, Bytes::new(), Limits::default()).await?;
-    // A node without nvidia-smi has no GPU memory to wait for.
-    Ok(!output.is_success() || output.text().trim().is_empty())
 }
 
 #[async_trait]
@@ -126,7 +127,7 @@ impl Executor for SshExecutor {
         left(&output)
     }
 
-    async fn gpu_memory_is_free(&self, gpus: &[u32]) -> Result<bool, HostError> {
-        gpus_are_free(&*self.host, gpus).await
+    async fn gpu_holders(&self, work_folder: &str) -> Result<Vec<(u32, Holder)>, HostError> {
+        holders_on(&*self.host, work_folder).await
     }
 }

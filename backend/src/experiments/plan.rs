@@ -8,8 +8,8 @@ use domain::finding::{Finding, Weight};
 use domain::jobs::ProcessSpec;
 use domain::models::{Format, Model, Origin};
 use domain::nodes::place::path_on;
-use domain::nodes::ports;
 use domain::nodes::{Cluster, NodeView};
+use domain::nodes::{holders, ports};
 use domain::recipes::command::{self, Train};
 use domain::recipes::launch::{self, Launch, LaunchNode};
 use domain::recipes::version::{self, Version};
@@ -66,6 +66,9 @@ pub async fn plan(
             return Ok((preview, None));
         }
     };
+    preview
+        .findings
+        .extend(held_by_others(&gpus, &chosen.nodes));
     preview.gpus_per_node = u32::try_from(gpus.len()).unwrap_or(u32::MAX);
     let Some(recipe) = recipe else {
         return Ok((preview, None));
@@ -234,7 +237,7 @@ async fn choose(
     })
 }
 
-/// The GPUs, the same on every node: the lowest ones that nothing of ours holds, else the lowest, whose holder the launch then names.
+/// The GPUs, the same on every node: the lowest ones that nothing holds, else others, whose holder the launch then names.
 fn gpus(form: &Form, nodes: &[NodeView]) -> std::result::Result<Vec<u32>, Finding> {
     let has = |view: &NodeView| view.probe.as_ref().map_or(0, |probe| probe.gpus.len());
     let fewest = nodes.iter().map(has).min().unwrap_or(0);
@@ -246,23 +249,32 @@ fn gpus(form: &Form, nodes: &[NodeView]) -> std::result::Result<Vec<u32>, Findin
         ));
     }
     let count = form.gpus_per_node(u32::try_from(fewest).unwrap_or(u32::MAX))? as usize;
-    let all = 0..u32::try_from(fewest).unwrap_or(u32::MAX);
-    let free: Vec<u32> = all
-        .clone()
-        .filter(|gpu| {
-            nodes
-                .iter()
-                .all(|view| view.reserved.iter().all(|held| held.gpu != *gpu))
-        })
-        .collect();
-    Ok(if free.len() >= count {
-        free
-    } else {
-        all.collect()
-    }
-    .into_iter()
-    .take(count)
-    .collect())
+    let mut chosen = holders::ranked(nodes);
+    chosen.truncate(count);
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// Others work on a GPU that the run would use: it may not have room.
+fn held_by_others(gpus: &[u32], nodes: &[NodeView]) -> Vec<Finding> {
+    let on = |view: &NodeView, gpu: u32| {
+        let (name, text) = (view.node.name.clone(), view.foreign_holder(gpu)?.text());
+        Some(Finding::warning(
+            "gpus_per_node",
+            format!(
+                "GPU {gpu} of {name} is {}: the run may run out of memory there.",
+                text.en
+            ),
+            format!(
+                "{name} 的 GPU {gpu} {}，训练可能因显存不足而失败。",
+                text.zh
+            ),
+        ))
+    };
+    let pairs = nodes
+        .iter()
+        .flat_map(|view| gpus.iter().map(move |gpu| (view, *gpu)));
+    pairs.filter_map(|(view, gpu)| on(view, gpu)).collect()
 }
 
 /// Looks at every node: is everything there that training reads, and which port is free on the main one?

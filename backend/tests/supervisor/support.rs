@@ -45,11 +45,13 @@ impl Sshd {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
-             PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nSetEnv HOME={}\n",
+             PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nSetEnv HOME={} PATH={}:/usr/local/bin:/usr/bin:/bin\n",
             at("host_key"),
             at(".ssh/authorized_keys"),
-            folder.path().display()
+            folder.path().display(),
+            at("bin"),
         );
+        std::fs::create_dir(at("bin")).expect("made");
         std::fs::write(folder.path().join("sshd_config"), config).expect("written");
         let mut server = Sshd {
             folder,
@@ -100,6 +102,19 @@ impl Sshd {
                 .status()
                 .ok();
         }
+    }
+
+    /// A file among the programs that its sessions find first.
+    pub fn bin(&self, name: &str) -> PathBuf {
+        self.folder.path().join("bin").join(name)
+    }
+
+    /// Puts a program there.
+    pub fn install(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(self.bin(name), script).expect("written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.bin(name), mode).expect("made executable");
     }
 
     /// A connection of its own to it.

@@ -1,5 +1,6 @@
 //! Nodes and clusters: SSH targets, their GPUs, and where their work runs.
 
+pub mod holders;
 pub mod mounts;
 pub mod place;
 pub mod ports;
@@ -7,6 +8,7 @@ pub mod probe;
 
 use serde::{Deserialize, Serialize};
 
+use self::holders::Holder;
 use crate::ids::{ClusterId, NodeId, ProjectId, SecretId};
 use crate::language::Text;
 use crate::time::Timestamp;
@@ -72,6 +74,9 @@ pub struct Gpu {
     pub utilization_percent: Option<f64>,
     pub temperature_celsius: Option<f64>,
     pub power_watts: Option<f64>,
+    /// Processes that hold its memory.
+    #[serde(default)]
+    pub holders: Vec<Holder>,
 }
 
 /// A version of an installed package, as the probe found it.
@@ -116,6 +121,15 @@ pub struct NodeView {
     pub unreachable: Option<Unreachable>,
     /// GPUs held by jobs of ours: (gpu index, what holds it).
     pub reserved: Vec<Reservation>,
+}
+
+impl NodeView {
+    /// A process that is not ours and held memory of this GPU at the last look.
+    pub fn foreign_holder(&self, gpu: u32) -> Option<&Holder> {
+        let mut gpus = self.probe.iter().flat_map(|probe| &probe.gpus);
+        let found = gpus.find(|known| known.index == gpu)?;
+        found.holders.iter().find(|holder| !holder.is_ours)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

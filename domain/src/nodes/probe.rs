@@ -3,7 +3,7 @@
 //! It reads files only: versions come from the dist-info folders and `swift/version.py` beside the launcher's interpreter, since
 //! importing torch to ask would take seconds.
 
-use super::{Gpu, Package, Probe};
+use super::{Gpu, Package, Probe, holders};
 
 /// Packages whose versions are asked for, as on PyPI.
 const PACKAGES: &str = "ms-swift megatron-core mcore-bridge torch transformer-engine transformers peft flash-attn modelscope \
@@ -38,9 +38,11 @@ if [ -n "$m" ]; then
   done
 fi
 nvidia-smi --query-gpu=index,name,uuid,memory.total,memory.used,utilization.gpu,temperature.gpu,power.draw --format=csv,noheader,nounits 2>/dev/null | sed 's/^/gpu /'
+( {holders}) 2>/dev/null
 echo end
 "#,
         work_folder = crate::shell::quote(work_folder),
+        holders = holders::script(work_folder),
     )
 }
 
@@ -92,6 +94,11 @@ pub fn parse(text: &str) -> Result<Probe, String> {
             _ => {}
         }
     }
+    for (index, holder) in holders::parse(text) {
+        if let Some(gpu) = probe.gpus.iter_mut().find(|gpu| gpu.index == index) {
+            gpu.holders.push(holder);
+        }
+    }
     // Loopback carries nothing between nodes: it comes last.
     probe.interfaces.sort_by_key(|name| name == "lo");
     Ok(probe)
@@ -110,6 +117,7 @@ fn gpu(line: &str) -> Option<Gpu> {
         utilization_percent: number(5),
         temperature_celsius: number(6),
         power_watts: number(7),
+        holders: Vec::new(),
     })
 }
 
@@ -120,7 +128,7 @@ mod tests {
     const ANSWER: &str = "home /root\nclient 10.0.0.9 51000 10.0.0.2 22\ninterface lo unknown\ninterface eth0 up\ninterface ib0 down\n\
         disk 2048\nrsync yes\ntrainer /opt/venv/bin/megatron\npackage ms-swift 4.5.0\npackage torch 2.8.0+cu128\n\
         package ms-swift 4.6.0\ngpu 0, NVIDIA H100 80GB HBM3, GPU-1, 81559, 4, 0, 31, 69.93\n\
-        gpu 1, NVIDIA H100 80GB HBM3, GPU-2, 81559, 70001, 97, [N/A], 600.00\nend\n";
+        gpu 1, NVIDIA H100 80GB HBM3, GPU-2, 81559, 70001, 97, [N/A], 600.00\nheld 1 77 foreign python\nend\n";
 
     #[test]
     fn an_answer_is_read() {
@@ -137,6 +145,8 @@ mod tests {
         assert_eq!(probe.gpus.len(), 2);
         assert_eq!(probe.gpus[1].temperature_celsius, None);
         assert_eq!(probe.gpus[1].memory_used_mib, 70_001);
+        assert_eq!(probe.gpus[1].holders[0].pid, 77);
+        assert!(probe.gpus[0].holders.is_empty());
     }
 
     #[test]
