@@ -21,7 +21,8 @@ log=$data/console.log
 console=$!
 printf '%d\n' $console >"$data/console.pid"
 ends() {
-  kill $console 2>/dev/null && wait $console 2>/dev/null
+  kill $console 2>/dev/null || true
+  wait $console 2>/dev/null || true
   [[ ! ${TRAINYARD_DEMO_ENDS:-} ]] || stop_nodes "$data" "demo "
 }
 trap ends EXIT
@@ -34,7 +35,7 @@ for _ in $(seq 100); do
 done
 [[ $link ]] || { printf 'The console did not begin to listen; its log:\n' >&2; cat "$log" >&2; exit 1; }
 printf "\nThe demo's console is at http://%s\n\n" "$host:$port"
-"$target/debug/trainyard" demo --setup "$link"
+RUST_BACKTRACE=0 "$target/debug/trainyard" demo --setup "$link"
 [[ ! ${TRAINYARD_DEMO_ENDS:-} ]] || exit 0
 printf 'Ctrl-C ends this console. Its two nodes go on until `make down` or the next `make demo`; what `make up` started is untouched.\n'
 wait $console || true
