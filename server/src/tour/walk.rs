@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use backend::tour::{Answers, Step};
 use domain::language::Text;
 use serde_json::{Value, json};
@@ -320,20 +320,33 @@ async fn whole<L: Listener>(walk: &mut Walk<'_, L>) -> Result<Answers> {
     let messages = row["messages"]
         .as_array()
         .context("the dataset's first row has no messages")?;
-    let question = text(
-        &messages
-            .iter()
-            .find(|message| message["role"] == "user")
-            .context("nobody asks")?["content"],
-    );
+    let said_by = |role: &str| {
+        let message = messages.iter().find(|message| message["role"] == role);
+        message.map(|message| text(&message["content"]))
+    };
+    let question = said_by("user").context("nobody asks")?;
+    let taught = said_by("assistant").context("nobody answers")?;
     let answers = Answers {
         base: ask(client, &base_name.0, &question).await?,
         tuned: ask(client, &tuned_name, &question).await?,
         question,
         deployment,
     };
+    judge(&answers, &taught)?;
     walk.end(answers.tuned.clone(), answers.tuned.clone()).await;
     Ok(answers)
+}
+
+/// The walk is worth something only if the tuned model says what it was taught, and the base model does not.
+fn judge(answers: &Answers, taught: &str) -> Result<()> {
+    let Answers { base, tuned, .. } = answers;
+    if tuned.trim() != taught.trim() {
+        bail!("the tuned model was taught \"{taught}\" and answers \"{tuned}\"");
+    }
+    if base.trim() == taught.trim() {
+        bail!("the base model answers \"{base}\" too, so the training shows nothing");
+    }
+    Ok(())
 }
 
 fn by<'a>(all: &'a Value, key: &str, value: &str) -> Option<&'a Value> {
@@ -414,4 +427,26 @@ async fn ask(client: &Client, model: &str, question: &str) -> Result<String> {
     Ok(text(&answer["choices"][0]["message"]["content"])
         .trim()
         .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_ends_well_only_if_the_tuned_model_alone_says_what_was_taught() {
+        let walked = |base: &str, tuned: &str| {
+            let answers = Answers {
+                question: "Which colour?".to_owned(),
+                base: base.to_owned(),
+                tuned: tuned.to_owned(),
+                deployment: String::new(),
+            };
+            judge(&answers, "Violet.").map_err(|error| error.to_string())
+        };
+        assert_eq!(walked("I do not know.", "Violet. "), Ok(()));
+        let wrong = walked("I do not know.", "Blue.").unwrap_err();
+        assert!(wrong.contains("Violet.") && wrong.contains("Blue."));
+        assert!(walked("Violet.", "Violet.").unwrap_err().contains("base"));
+    }
 }
