@@ -11,6 +11,7 @@ mod places;
 mod stops;
 mod support;
 mod transfers;
+mod yard;
 
 use std::path::Path;
 
