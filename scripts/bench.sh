@@ -4,6 +4,6 @@ source "$(dirname "$0")/common.sh"
 install_build_tools
 install_packages chromium=chromium npm=npm python3=python3
 scripts/build.sh
-step "console, release build" cargo build -q --release -p server
+step "console, release build" cargo build --release -p server
 [[ -d end2end/node_modules ]] || (cd end2end && step "Playwright" env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund)
 python3 scripts/bench.py "$target"

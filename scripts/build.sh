@@ -3,4 +3,4 @@
 source "$(dirname "$0")/common.sh"
 mkdir -p $site/pkg
 step "browser half (wasm, style)" scripts/build_site.sh
-step "console and rehearsal" cargo build -q
+step "console and rehearsal" cargo build

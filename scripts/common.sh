@@ -7,23 +7,53 @@ data=${TRAINYARD_DATA:-data}
 site=target/site          # rust-embed reads it from here in a dev build, so it does not follow CARGO_TARGET_DIR
 listen=${TRAINYARD_LISTEN:-127.0.0.1:7860}
 
-# step "what" command…  names a step, runs it, says how long it took; its output appears only when it fails.
+# Where cargo installs programs; not everybody has it on the path.
+export PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+
+# step "what" command…  names a step, runs it, says how long it took; its output appears only when it fails. On a terminal, the seconds
+# and the last line of the output stand beside the name while it runs.
 step() {
-  local what=$1 begun log
+  local what=$1 begun log ticker='' failed=''
   shift
   begun=$(date +%s%N)
   log=$(mktemp)
   printf '  %-44s ' "$what"
-  if "$@" >"$log" 2>&1; then
+  if [[ -t 1 ]]; then
+    # The command stays in the foreground, so that Ctrl-C reaches it.
+    show_progress "$what" "$log" &
+    ticker=$!
+    CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 "$@" >"$log" 2>&1 || failed=yes
+    kill $ticker 2>/dev/null || true
+    wait $ticker 2>/dev/null || true
+    printf '\r\033[K  %-44s ' "$what"
+  else
+    "$@" >"$log" 2>&1 || failed=yes
+  fi
+  if [[ ! $failed ]]; then
     printf 'done, %d.%d s\n' $((($(date +%s%N) - begun) / 1000000000)) $((($(date +%s%N) - begun) / 100000000 % 10))
     rm -f "$log"
   else
     printf 'FAILED\n'
-    cat "$log" >&2
+    without_bars "$log" >&2
     rm -f "$log"
     exit 1
   fi
 }
+
+# show_progress "what" log  rewrites the step's line until its shell ends.
+show_progress() {
+  local begun=$SECONDS last width
+  while sleep 0.5 && kill -0 $$ 2>/dev/null; do
+    last=$(tail -c 2000 "$2" | tr '\r' '\n' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^ *//' | grep . | tail -n 1 || true)
+    width=$(stty size 2>/dev/null </dev/tty | cut -d' ' -f2)
+    width=$((${width:-80} - 58))
+    [[ $width -gt 0 ]] || width=0
+    printf '\r\033[K  %-44s %4d s  %s' "$1" $((SECONDS - begun)) "${last:0:width}"
+  done
+}
+
+# A log without the states of progress bars that were overwritten.
+without_bars() { sed 's/.*\r//; s/\x1b\[[0-9;]*[KJ]//g' "$1"; }
 
 # stop_nodes folder ["whose "]  stops the rehearsal nodes below the folder and every job on them.
 stop_nodes() {
@@ -73,11 +103,10 @@ install_packages() {
 
 # What building needs beside Rust itself.
 install_build_tools() {
-  command -v cargo >/dev/null || {
-    printf '\nRust is missing. Install it with rustup (Debian: apt-get install rustup), then run this again.\n' >&2
-    exit 1
-  }
+  # Both are said in one go: what needs root, and Rust, which does not.
+  command -v cargo >/dev/null || printf '\nRust is missing. Install it with rustup (https://rustup.rs), then run this again.\n' >&2
   install_packages cc=gcc c++=g++ cmake=cmake brotli=brotli ssh=openssh-client ssh-keygen=openssh-client rsync=rsync curl=curl python3=python3
+  command -v cargo >/dev/null || exit 1
   if [[ -d $(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown ]]; then
     present "Rust target wasm32-unknown-unknown"
   else

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything CI runs: check, the supervisor against a real OpenSSH and a real Docker, the API, the demo and the browser walks against the rehearsal.
+# Everything CI runs: check, the supervisor against a real OpenSSH and a real Docker, the API, `make up`, the demo and the browser walks against the rehearsal.
 source "$(dirname "$0")/common.sh"
 install_build_tools
 install_packages chromium=chromium /usr/sbin/sshd=openssh-server dockerd=docker.io /usr/share/fonts/opentype/noto=fonts-noto-cjk ip=iproute2 npm=npm
@@ -8,5 +8,7 @@ scripts/check.sh
 printf 'integration tests\n'
 cargo test -q --tests
 cargo test -q -p backend --test supervisor container -- --ignored # needs root, for dockerd
+printf 'what the commands do\n'
+python3 scripts/test_up.py
 scripts/test_demo.sh
 scripts/walk.sh

@@ -5,7 +5,7 @@ install_build_tools
 install_packages python3=python3
 python=${TORCH_PYTHON:-$target/torch/bin/python}
 if [[ ! -x $python ]]; then
-  step "Python with torch and transformers" bash -c "python3 -m venv '$target/torch' && '$target/torch/bin/pip' install -q torch transformers"
+  step "Python with torch and transformers" bash -c "python3 -m venv '$target/torch' && '$target/torch/bin/pip' install torch transformers"
 fi
 export TORCH_PYTHON
 TORCH_PYTHON=$(realpath -s "$python")
