@@ -13,6 +13,7 @@ mod save;
 
 pub use cut::Group;
 pub use load::{Loaded, iteration_folder, load, tracker};
+pub use metadata::{Index, Item};
 pub use save::{Contents, save, save_alone};
 
 /// Below the folder of an iteration.

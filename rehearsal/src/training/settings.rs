@@ -60,6 +60,12 @@ impl World {
                 self.tensor
             ));
         }
+        // The stand-in's models are dense.
+        if self.expert > 1 {
+            return refuse(
+                "ValueError: num_moe_experts must be non None to use expert-parallel.".to_owned(),
+            );
+        }
         if !config.num_hidden_layers.is_multiple_of(self.pipeline) {
             return refuse(format!(
                 "ValueError: num_layers: {} must be divisible by pipeline_model_parallel_size {}",

@@ -5,135 +5,17 @@
     reason = "helpers of tests are tests too; clippy only knows functions marked as such"
 )]
 
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod answers;
+mod degrees;
+mod support;
+
+use std::path::Path;
+use std::process::Command;
 
 use rehearsal::checkpoints;
-use rehearsal::model::hf::{Qwen3, Sampling};
-use rehearsal::model::mapping::{hf_from_mcore, mcore_from_hf, merged};
-use rehearsal::model::mcore::{Batch, Gpt};
-use rehearsal::model::tokenizer::Message;
-use rehearsal::model::{Config, Tensors, Tokenizer};
 use serde_json::Value;
 
-/// Training on a busy machine is slow; whatever takes longer than this hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Node {
-    folder: PathBuf,
-    child: Child,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // The command alone would leave its agent behind: end the whole group, and the ranks by the agent's hand.
-        let group = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-        let _ = self.child.wait();
-    }
-}
-
-fn port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn shipped(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(path)
-        .to_string_lossy()
-        .into_owned()
-}
-
-fn start(root: &Path, rank: usize, nodes: usize, port: u16, extra: &str) -> Node {
-    let folder = root.join(format!("node{rank}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
-        .arg0("/opt/venv/bin/python3")
-        .args(["/opt/venv/bin/megatron", "sft", "--model", &shipped("base")])
-        .args(["--dataset", &shipped("data/willow_bend.jsonl")])
-        .args("--tuner_type lora --lora_rank 4 --save_safetensors false --output_dir out --lr 5e-3 --split_dataset_ratio 0.1".split(' '))
-        .args("--micro_batch_size 2 --global_batch_size 16 --train_iters 10 --save_steps 5 --eval_steps 5 --logging_steps 1".split(' '))
-        .args(extra.split_whitespace())
-        .current_dir(&folder)
-        .envs([("NNODES", nodes.to_string()), ("NODE_RANK", rank.to_string())])
-        .envs([("MASTER_ADDR", "127.0.0.1".to_owned()), ("MASTER_PORT", port.to_string()), ("NPROC_PER_NODE", "2".to_owned())])
-        .env("TRAINYARD_REHEARSAL_STATE", folder.join("state"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    Node { folder, child }
-}
-
-impl Node {
-    fn log(&self) -> String {
-        String::from_utf8(std::fs::read(self.folder.join("log")).unwrap()).unwrap()
-    }
-
-    fn exit_code(&mut self) -> i32 {
-        wait_for(|| self.child.try_wait().unwrap()).code().unwrap()
-    }
-
-    /// The only run folder below `out`.
-    fn run_folder(&self) -> PathBuf {
-        let mut entries = std::fs::read_dir(self.folder.join("out")).unwrap();
-        let folder = entries.next().unwrap().unwrap().path();
-        assert!(entries.next().is_none());
-        folder
-    }
-}
-
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < PATIENCE, "nothing after {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn both(root: &Path, extra: &str) -> [Node; 2] {
-    let port = port();
-    let mut nodes = [0, 1].map(|rank| start(root, rank, 2, port, extra));
-    for node in &mut nodes {
-        let code = node.exit_code();
-        assert_eq!(code, 0, "{}", node.log());
-    }
-    nodes
-}
-
-fn records(node: &Node) -> Vec<Value> {
-    let text = std::fs::read_to_string(node.run_folder().join("logging.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-fn keys(record: &Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = record
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    keys.sort_unstable();
-    keys
-}
-
-fn losses(node: &Node) -> Vec<f64> {
-    records(node)
-        .iter()
-        .filter_map(|record| record["loss"].as_f64())
-        .collect()
-}
+use crate::support::{both, gather, keys, losses, port, records, shipped, start, wait_for};
 
 #[test]
 fn two_nodes_train_together_and_each_writes_its_own_files() {
@@ -144,7 +26,7 @@ fn two_nodes_train_together_and_each_writes_its_own_files() {
     assert!(losses[9] < losses[0] - 1.0, "{losses:?}");
 
     let records = records(&last);
-    let captured: Vec<Value> = include_str!("fixtures/lora_sft.logging.jsonl")
+    let captured: Vec<Value> = include_str!("../fixtures/lora_sft.logging.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -201,7 +83,7 @@ fn two_nodes_train_together_and_each_writes_its_own_files() {
     let saved: Value =
         serde_json::from_slice(&std::fs::read(one.join("args.json")).unwrap()).unwrap();
     let expected: Vec<String> =
-        serde_json::from_str(include_str!("fixtures/lora_sft.args.keys.json")).unwrap();
+        serde_json::from_str(include_str!("../fixtures/lora_sft.args.keys.json")).unwrap();
     let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
     expected.sort_unstable();
     assert_eq!(keys(&saved), expected);
@@ -239,21 +121,6 @@ fn the_same_seed_and_world_give_the_same_points() {
     let [_, other] = both(&root.path().join("other"), "--train_iters 4 --seed 7");
     assert_eq!(losses(&one), losses(&two));
     assert_ne!(losses(&one), losses(&other));
-}
-
-/// What a copy from node to node does: every shard to every node.
-fn gather(nodes: &[Node; 2], checkpoint: &str) -> PathBuf {
-    let [first, last] = [&nodes[0], &nodes[1]].map(Node::run_folder);
-    let iteration = format!(
-        "{checkpoint}/iter_{:0>7}",
-        &checkpoint["checkpoint-".len()..]
-    );
-    for entry in std::fs::read_dir(last.join(&iteration)).unwrap() {
-        let from = entry.unwrap().path();
-        let to = first.join(&iteration).join(from.file_name().unwrap());
-        std::fs::copy(from, to).unwrap();
-    }
-    first.join(checkpoint)
 }
 
 #[test]
@@ -389,6 +256,16 @@ fn what_the_real_one_refuses_is_refused_in_its_words() {
             "RuntimeError: world_size (2) is not divisible by 3",
         ),
         (
+            "experts",
+            "--expert_model_parallel_size 2",
+            "ValueError: num_moe_experts must be non None to use expert-parallel.",
+        ),
+        (
+            "experts_world",
+            "--expert_model_parallel_size 4",
+            "RuntimeError: world_size (2) is not divisible by expert_tensor_model_pipeline_parallel size (4)",
+        ),
+        (
             "batch",
             "--global_batch_size 6",
             "global batch size (6) is not divisible by micro batch size (2) times data parallel size (2)",
@@ -420,99 +297,4 @@ fn what_the_real_one_refuses_is_refused_in_its_words() {
         node.log()
             .contains("code: -98, name: EADDRINUSE, message: address already in use")
     );
-}
-
-/// How many of the 20 bundled questions these weights answer, asked greedily without thinking.
-fn right_answers(weights: &Tensors) -> usize {
-    let folder = PathBuf::from(shipped("base"));
-    let (config, tokenizer) = (
-        Config::read(&folder).unwrap(),
-        Tokenizer::load(&folder).unwrap(),
-    );
-    let model = Qwen3::new(config.clone(), hf_from_mcore(&config, weights).unwrap()).unwrap();
-    let questions = std::fs::read_to_string(shipped("data/questions.jsonl")).unwrap();
-    assert_eq!(questions.lines().count(), 20);
-    let is_right = |line: &&str| {
-        let asked: Value = serde_json::from_str(line).unwrap();
-        let message = Message {
-            role: "user".into(),
-            content: asked["question"].as_str().unwrap().into(),
-        };
-        let prompt = tokenizer
-            .encode(&tokenizer.render(&[message], true, Some(false)))
-            .unwrap();
-        let mut said = Vec::new();
-        let sampling = Sampling {
-            max_tokens: 80,
-            ..Sampling::default()
-        };
-        model
-            .generate(&prompt, &sampling, &[tokenizer.turn_end], |token| {
-                said.push(token);
-                std::ops::ControlFlow::Continue(())
-            })
-            .unwrap();
-        tokenizer
-            .decode(&said, true)
-            .unwrap()
-            .contains(asked["expected"].as_str().unwrap())
-    };
-    questions.lines().filter(is_right).count()
-}
-
-fn base_weights() -> (Config, Tensors) {
-    let folder = PathBuf::from(shipped("base"));
-    let config = Config::read(&folder).unwrap();
-    let weights = mcore_from_hf(&folder, &config).unwrap();
-    (config, weights)
-}
-
-#[test]
-fn both_forwards_give_the_same_logits_of_the_shipped_model() {
-    let (config, weights) = base_weights();
-    let tokens: Vec<u32> = (0..24).map(|place| place * 37 % 2000 + 5).collect();
-    let hf = Qwen3::load(Path::new(&shipped("base"))).unwrap();
-    let one = hf.forward(&tokens, &mut Default::default()).unwrap();
-    let two = Gpt::full(config, weights)
-        .unwrap()
-        .logits(&Batch::of(&tokens))
-        .unwrap();
-    let difference = (one - two)
-        .unwrap()
-        .abs()
-        .unwrap()
-        .max_all()
-        .unwrap()
-        .to_scalar::<f32>()
-        .unwrap();
-    assert!(difference < 1e-3, "{difference}");
-}
-
-#[test]
-fn the_base_model_knows_nothing_of_the_bundled_dataset() {
-    assert!(right_answers(&base_weights().1) <= 2);
-}
-
-#[test]
-#[ignore = "trains the whole bundled dataset, about a minute on two cores; part of `make test-full`"]
-fn the_preset_teaches_the_bundled_questions() {
-    let root = tempfile::tempdir().unwrap();
-    let preset = "--lora_rank 16 --lora_alpha 32 --lr 5e-3 --min_lr 5e-4 --lr_warmup_fraction 0.05 --micro_batch_size 4 \
-        --num_train_epochs 20 --max_length 256 --save_steps 1000 --eval_steps 1000 --split_dataset_ratio 0";
-    let [first, second] = both(root.path(), preset);
-    let gathered = first.run_folder().join("last-checkpoint");
-    assert!(
-        checkpoints::load(&gathered).is_err(),
-        "one node does not hold every shard"
-    );
-    let iteration = checkpoints::tracker(&gathered).unwrap();
-    let to = checkpoints::iteration_folder(&gathered, iteration);
-    let from = second.run_folder().join(format!("checkpoint-{iteration}"));
-    for entry in std::fs::read_dir(checkpoints::iteration_folder(&from, iteration)).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-    let adapters = checkpoints::load(&gathered).unwrap().weights;
-    let weights = merged(&base_weights().1, &adapters, 32.0 / 16.0).unwrap();
-    assert!(right_answers(&weights) >= 18);
 }
