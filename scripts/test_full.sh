@@ -1,13 +1,26 @@
 #!/usr/bin/env bash
-# What is too slow or too big for CI: the bundled dataset is really learnt, and real torch and transformers read what the rehearsal writes.
+# What is too slow or too big for CI: the bundled dataset is really learnt, and real torch and transformers read what the rehearsal
+# writes. They are installed below the target folder (about 6 GB), unless TORCH_PYTHON names a python3 that has them.
 source "$(dirname "$0")/common.sh"
 install_build_tools
-install_packages python3=python3
-python=${TORCH_PYTHON:-$target/torch/bin/python}
-if [[ ! -x $python ]]; then
-  step "Python with torch and transformers" bash -c "python3 -m venv '$target/torch' && '$target/torch/bin/pip' install torch transformers"
+begun=$SECONDS
+if [[ ! ${TORCH_PYTHON:-} ]]; then
+  venv=$(realpath -m "$target/torch")
+  TORCH_PYTHON=$venv/bin/python
+  # Debian's python3 makes no environments without this package.
+  python3 -c 'import ensurepip' 2>/dev/null || install_packages /nowhere=python3-venv
+  # Also one whose making was broken off.
+  if "$TORCH_PYTHON" -c 'import torch, transformers' 2>/dev/null; then
+    present "Python with torch and transformers"
+  else
+    step "Python environment" python3 -m venv "$venv"
+    step "torch and transformers" "$venv/bin/pip" install torch transformers
+  fi
 fi
 export TORCH_PYTHON
-TORCH_PYTHON=$(realpath -s "$python")
 mkdir -p $site/pkg
-cargo test -q --test export --test megatron -- --include-ignored
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test -q --test export --test megatron -- --include-ignored | tee "$log"
+printf 'test-full: %d tests passed in %d s, with %s\n' "$(awk '/^test result: ok\./ { sum += $4 } END { print sum }' "$log")" \
+  $((SECONDS - begun)) "$("$TORCH_PYTHON" -c 'import torch, transformers; print("torch", torch.__version__, "and transformers", transformers.__version__)')"
