@@ -39,18 +39,46 @@ pub struct Step {
     pub address: String,
 }
 
+/// Where a model came from, one step back, and where it serves now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    pub model: Model,
+    /// Who registered it, or launched the job that made it.
+    pub by: String,
+    /// The model it was made of; for an export also the dataset, and the experiment with its iteration.
+    pub from: Vec<Step>,
+    pub deployed: Vec<Step>,
+}
+
 /// A model with what its page shows beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDetail {
     pub model: Model,
     pub node_name: String,
     pub lineage: Vec<Step>,
+    /// Where it serves now.
+    pub deployed: Vec<Step>,
     /// The newest job that made it or works on it.
     pub job: Option<JobView>,
 }
 
 pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<Model>> {
     backend.store().models(&actor.project).await
+}
+
+/// All models, each with where it came from and where it serves.
+pub async fn provenances(backend: &Backend, actor: &Actor) -> Result<Vec<Provenance>> {
+    let creators = backend.store().creators_of_models(&actor.project).await?;
+    let mut all = Vec::new();
+    for model in list(backend, actor).await? {
+        all.push(Provenance {
+            by: creators.get(&model.id).cloned().unwrap_or_default(),
+            from: origin(backend, actor, &model).await?,
+            deployed: deployed(backend, actor, &model.id).await?,
+            model,
+        });
+    }
+    Ok(all)
 }
 
 pub async fn get(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<ModelDetail> {
@@ -67,6 +95,7 @@ pub async fn get(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Model
     };
     Ok(ModelDetail {
         lineage: lineage(backend, actor, &model).await?,
+        deployed: deployed(backend, actor, &model.id).await?,
         model,
         node_name,
         job,
@@ -75,53 +104,106 @@ pub async fn get(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Model
 
 /// From the first ancestor to the model itself.
 async fn lineage(backend: &Backend, actor: &Actor, model: &Model) -> Result<Vec<Step>> {
-    let own = |model: &Model| Step {
+    // Each older part stands before what is known already.
+    let mut steps = vec![own(model)];
+    let mut newest = model.clone();
+    loop {
+        let mut from = origin(backend, actor, &newest).await?;
+        // A model is older than what is made of it; a damaged row must not lead round in circles.
+        if from.is_empty() || steps.len() > 100 {
+            return Ok(steps);
+        }
+        from.append(&mut steps);
+        steps = from;
+        let source = source(&newest.origin).cloned();
+        newest = match source {
+            Some(id) => match backend.store().model(&actor.project, &id).await? {
+                Some(model) => model,
+                None => return Ok(steps),
+            },
+            None => return Ok(steps),
+        };
+    }
+}
+
+fn own(model: &Model) -> Step {
+    Step {
         text: model.name.clone(),
         address: format!("/models/{}", model.id),
-    };
-    let mut steps = vec![own(model)];
-    let mut origin = model.origin.clone();
-    loop {
-        let from = match origin {
-            Origin::Registered => break,
-            Origin::Converted { from, .. } => from,
-            Origin::Exported {
-                checkpoint, base, ..
-            } => {
-                steps.extend(trained(backend, actor, &checkpoint).await?);
-                base
-            }
-        };
-        let Some(ancestor) = backend.store().model(&actor.project, &from).await? else {
-            break;
-        };
-        steps.push(own(&ancestor));
-        origin = ancestor.origin;
     }
-    steps.reverse();
+}
+
+/// The model that another was made of.
+fn source(origin: &Origin) -> Option<&ModelId> {
+    match origin {
+        Origin::Registered => None,
+        Origin::Converted { from, .. } => Some(from),
+        Origin::Exported { base, .. } => Some(base),
+    }
+}
+
+/// One step back: what a model was made of, and by which training.
+async fn origin(backend: &Backend, actor: &Actor, model: &Model) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if let Some(id) = source(&model.origin)
+        && let Some(source) = backend.store().model(&actor.project, id).await?
+    {
+        steps.push(own(&source));
+    }
+    if let Origin::Exported { checkpoint, .. } = &model.origin {
+        steps.extend(trained(backend, actor, checkpoint).await?);
+    }
     Ok(steps)
 }
 
-/// The run and the iteration that a model was exported from.
+/// The dataset, the run and the iteration that a model was exported from.
 async fn trained(
     backend: &Backend,
     actor: &Actor,
     checkpoint: &domain::ids::CheckpointId,
-) -> Result<Option<Step>> {
-    let store = backend.store();
-    let Some(checkpoint) = store.checkpoint(&actor.project, checkpoint).await? else {
-        return Ok(None);
+) -> Result<Vec<Step>> {
+    let (store, project) = (backend.store(), &actor.project);
+    let Some(checkpoint) = store.checkpoint(project, checkpoint).await? else {
+        return Ok(Vec::new());
     };
     let Some(attempt) = store.attempt(&checkpoint.attempt_id).await? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    let experiment = store
-        .experiment(&actor.project, &attempt.experiment_id)
-        .await?;
-    Ok(experiment.map(|experiment| Step {
+    let Some(experiment) = store.experiment(project, &attempt.experiment_id).await? else {
+        return Ok(Vec::new());
+    };
+    let mut steps = Vec::new();
+    if let Some(setup) = &experiment.setup
+        && let Some(dataset) = store.dataset(project, &setup.dataset_id).await?
+    {
+        steps.push(Step {
+            text: dataset.name,
+            address: format!("/datasets/{}", dataset.id),
+        });
+    }
+    steps.push(Step {
         text: format!("{} · {}", experiment.name, checkpoint.iteration),
         address: format!("/experiments/{}?tab=checkpoints", experiment.id),
-    }))
+    });
+    Ok(steps)
+}
+
+/// The deployments of a model that have not ended.
+async fn deployed(backend: &Backend, actor: &Actor, id: &ModelId) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for deployment in backend.store().deployments(&actor.project).await? {
+        if deployment.model_id != *id {
+            continue;
+        }
+        let job = jobs::get(backend, actor, &deployment.job_id).await?;
+        if !job.state.is_terminal() {
+            steps.push(Step {
+                text: deployment.name,
+                address: format!("/deployments/{}", deployment.id),
+            });
+        }
+    }
+    Ok(steps)
 }
 
 /// Registers a folder on a node after looking into it. Findings are on `path` and `name`.

@@ -8,6 +8,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::convert_form::ConvertForm;
 use super::copies::Copies;
+use super::lineage::Lineage;
 use super::server_fns::{ModelShown, get_model};
 use super::{PrecisionVerdict, format_name};
 use crate::context::use_language;
@@ -25,7 +26,14 @@ pub fn ModelPage() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.with(|p| p.get("id").unwrap_or_default());
     let model = Resource::new(
-        move || (id(), live.kind("model"), live.kind("job")),
+        move || {
+            (
+                id(),
+                live.kind("model"),
+                live.kind("deployment"),
+                live.kind("job"),
+            )
+        },
         |(id, ..)| get_model(id),
     );
     let nodes = Resource::new(|| (), |()| list_nodes());
@@ -57,27 +65,6 @@ fn ModelHead(shown: Signal<ModelShown>) -> impl IntoView {
                 {(format == Format::Hf).then(|| view! { <A href=format!("/deployments/new?model={id}") attr:class="button">{t::deploy(language)}</A> })}
             </div>
         </div>
-    }
-}
-
-/// `dataset → recipe → attempt → iteration → merged`, each part a link.
-#[component]
-fn Lineage(shown: Signal<ModelShown>) -> impl IntoView {
-    let language = use_language();
-    let lineage = Memo::new(move |_| shown.with(|s| s.lineage.clone()));
-    move || {
-        let steps = lineage.get();
-        (steps.len() > 1).then(|| {
-            view! {
-                <nav class="lineage" aria-label=t::lineage(language)>
-                    {steps.into_iter().map(|(text, address)| if address.is_empty() {
-                        view! { <span>{text}</span> }.into_any()
-                    } else {
-                        view! { <A href=address>{text}</A> }.into_any()
-                    }).collect_view()}
-                </nav>
-            }
-        })
     }
 }
 

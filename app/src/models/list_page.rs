@@ -1,12 +1,13 @@
 //! All models.
 
-use domain::models::{Model, Origin, Verdict};
+use domain::models::{Origin, Verdict};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
 use super::format_name;
-use super::server_fns::list_models;
+use super::lineage::Links;
+use super::server_fns::{ModelListed, list_provenances};
 use crate::context::use_language;
 use crate::shared::format::{count, size};
 use crate::shared::live::use_live;
@@ -16,7 +17,16 @@ use crate::texts::{common as c, models as t};
 #[component]
 pub fn ModelsPage() -> impl IntoView {
     let (language, live) = (use_language(), use_live());
-    let models = Resource::new(move || live.kind("model"), |_| list_models());
+    let models = Resource::new(
+        move || {
+            (
+                live.kind("model"),
+                live.kind("deployment"),
+                live.kind("job"),
+            )
+        },
+        |_| list_provenances(),
+    );
     view! {
         <Title text=c::models(language)/>
         <div class="page-head">
@@ -40,7 +50,7 @@ pub fn ModelsPage() -> impl IntoView {
                             <th>{c::name(language)}</th><th>{t::format(language)}</th><th>{t::parameters(language)}</th>
                             <th>{c::size(language)}</th><th>{t::origin(language)}</th><th>{c::created(language)}</th>
                         </tr></thead>
-                        <tbody>{models.into_iter().map(|model| view! { <ModelRow model/> }).collect_view()}</tbody>
+                        <tbody>{models.into_iter().map(|model| view! { <ModelRow listed=model/> }).collect_view()}</tbody>
                     </table>
                 }.into_any()
             }}
@@ -49,12 +59,18 @@ pub fn ModelsPage() -> impl IntoView {
 }
 
 #[component]
-fn ModelRow(model: Model) -> impl IntoView {
+fn ModelRow(listed: ModelListed) -> impl IntoView {
     let language = use_language();
+    let ModelListed {
+        model,
+        by,
+        from,
+        deployed,
+    } = listed;
     let origin = match model.origin {
-        Origin::Registered => t::registered(language),
-        Origin::Converted { .. } => t::converted(language),
-        Origin::Exported { .. } => t::exported(language),
+        Origin::Registered => t::registered_by(language, &by),
+        Origin::Converted { .. } => t::converted_from(language).to_owned(),
+        Origin::Exported { .. } => t::exported_from(language).to_owned(),
     };
     let verdict = model.precision.as_ref().map(|p| match p.verdict {
         Verdict::Good => ("succeeded", t::verdict_good(language)),
@@ -71,7 +87,8 @@ fn ModelRow(model: Model) -> impl IntoView {
             <td class="number">{model.facts.parameters.map(count)} " " <span class="soft">{model.facts.dtype}</span></td>
             <td class="number">{size(model.facts.size_bytes)}</td>
             <td>
-                {origin}
+                <Links before=origin links=from/>
+                {(!deployed.is_empty()).then(|| view! { <Links before=t::deployed_as(language).to_owned() links=deployed/> })}
                 {verdict.map(|(state, words)| view! { " " <span class="badge" data-state=state title=words>{t::precision(language)}</span> })}
             </td>
             <td><Ago at=model.created_at/></td>

@@ -3,6 +3,7 @@
 mod convert_form;
 mod copies;
 mod detail_page;
+mod lineage;
 mod list_page;
 mod precision;
 mod register_page;

@@ -9,9 +9,9 @@ texts! {
     architecture => "Architecture", "结构";
     parameters => "Parameters", "参数量";
     origin => "Where it came from", "来源";
-    registered => "registered", "登记";
-    converted => "converted", "转换所得";
-    exported => "exported", "导出所得";
+    converted_from => "converted from", "转换自";
+    exported_from => "exported from", "导出自";
+    deployed_as => "deployed as", "部署为";
     lineage => "Provenance", "来历";
     convert => "Convert to MCore", "转换为 MCore";
     convert_lead => "Megatron trains from its own format. The conversion runs on the model's node and checks itself.", "Megatron 使用自己的权重格式训练。转换在模型所在节点上运行并自检。";
@@ -49,5 +49,13 @@ pub fn copy_to(language: Language, node: &str) -> String {
     match language {
         Language::En => format!("Copy to {node}"),
         Language::Zh => format!("复制到 {node}"),
+    }
+}
+
+/// "registered by ada"
+pub fn registered_by(language: Language, name: &str) -> String {
+    match language {
+        Language::En => format!("registered by {name}"),
+        Language::Zh => format!("由 {name} 登记"),
     }
 }

@@ -1,5 +1,7 @@
 //! Rows of models and datasets.
 
+use std::collections::HashMap;
+
 use domain::datasets::Dataset;
 use domain::ids::{DatasetId, JobId, ModelId, ProjectId, UserId};
 use domain::models::{Format, Model};
@@ -91,6 +93,23 @@ impl Store {
             .await
             .map_err(failed("list models"))?;
         rows.iter().map(model).collect()
+    }
+
+    /// Who brought each model of a project, by name.
+    pub async fn creators_of_models(
+        &self,
+        project: &ProjectId,
+    ) -> Result<HashMap<ModelId, String>> {
+        let rows = sqlx::query(
+            "select models.id, users.name from models join users on users.id = models.created_by where models.project_id = $1",
+        )
+        .bind(project.as_str())
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list who brought models"))?;
+        rows.iter()
+            .map(|row| Ok((parsed(row.get("id"))?, row.get("name"))))
+            .collect()
     }
 
     pub async fn model(&self, project: &ProjectId, id: &ModelId) -> Result<Option<Model>> {

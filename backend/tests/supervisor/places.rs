@@ -1,6 +1,6 @@
-//! Where a model can be served: each node is asked.
+//! Where a model can be served, which each node is asked, and where it came from.
 
-use backend::{clock, deployments, nodes};
+use backend::{clock, deployments, models, nodes};
 use domain::models::{Facts, Format, Model, Origin};
 
 use crate::support::{Console, Sshd};
@@ -42,4 +42,36 @@ async fn a_model_is_served_where_its_folder_is_and_nowhere_else() {
     // A copy in another node's own work folder; the model's own node stays the first.
     put(0);
     assert_eq!(places().await, [ids[1].clone(), ids[0].clone()]);
+    // What was converted from it names it; both name who brought them.
+    let mcore = Model {
+        id: clock::new_id(),
+        name: "small (MCore)".to_owned(),
+        path: format!("{}-mcore", model.path),
+        format: Format::Mcore,
+        origin: Origin::Converted {
+            from: model.id.clone(),
+            job: clock::new_id(),
+        },
+        ..model.clone()
+    };
+    let stored = store.insert_model(&mcore, &console.actor.user, None).await;
+    assert!(stored.expect("stored"));
+    let all = models::provenances(&console.backend, &console.actor).await;
+    let said: Vec<_> = all
+        .expect("listed")
+        .into_iter()
+        .map(|one| (one.model.name, one.by, one.from))
+        .collect();
+    let from = models::Step {
+        text: "small".to_owned(),
+        address: format!("/models/{}", model.id),
+    };
+    let by = "ada".to_owned();
+    assert_eq!(
+        said,
+        [
+            ("small (MCore)".to_owned(), by.clone(), vec![from]),
+            ("small".to_owned(), by, vec![])
+        ]
+    );
 }
