@@ -13,12 +13,14 @@ use crate::deployments::{DeploymentPage, DeploymentsPage, NewDeploymentPage};
 use crate::experiments::{ExperimentPage, ExperimentsPage, NewExperimentPage};
 use crate::home::HomePage;
 use crate::jobs::{ActivityMenu, JobPage, JobsPage};
+use crate::keys::{Keys, KeysShown};
 use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
 use crate::nodes::{AddNodePage, NodePage, NodesPage};
 use crate::people::{LoginPage, SettingsPage, SetupPage};
 use crate::shared::format::ago;
 use crate::shared::live::use_live;
 use crate::shared::times::use_now;
+use crate::texts::keys::title as keys_title;
 use crate::texts::{common as t, experiments, people};
 use domain::language::Language;
 
@@ -31,6 +33,7 @@ pub fn App() -> impl IntoView {
     provide_context(Viewer::current());
     crate::shared::times::Now::provide();
     crate::shared::Live::provide();
+    KeysShown::provide();
     let language = use_viewer().language;
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Trainyard".to_owned() } else { format!("{page} · Trainyard") }/>
@@ -38,6 +41,7 @@ pub fn App() -> impl IntoView {
             <a class="skip" href="#main">{t::skip_to_content(language)}</a>
             <Header/>
             <Lost/>
+            <Keys/>
             <main id="main" class="page" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
@@ -166,11 +170,13 @@ fn Lost() -> impl IntoView {
 #[component]
 fn PersonMenu(person: String) -> impl IntoView {
     let language = use_viewer().language;
+    let keys: KeysShown = expect_context();
     view! {
         <details class="menu">
             <summary class="frame-button">{person}</summary>
             <div class="menu-body">
                 <A href="/settings">{t::settings(language)}</A>
+                <button class="menu-item" type="button" on:click=move |_| keys.show()>{keys_title(language)} " " <kbd>"?"</kbd></button>
                 <form method="post" action="/session/logout">
                     <button class="menu-item">{people::log_out(language)}</button>
                 </form>

@@ -20,6 +20,7 @@ pub mod error;
 mod experiments;
 mod home;
 mod jobs;
+mod keys;
 mod layout;
 mod metrics;
 mod models;

@@ -27,6 +27,14 @@ pub fn remembered(_key: &str) -> Option<String> {
     None
 }
 
+pub fn is_typing() -> bool {
+    false
+}
+
+pub fn close_menus() {}
+
+pub fn close_menus_left() {}
+
 pub fn scroll_to_end(_element_id: &str) {}
 
 pub fn is_at_end(_element_id: &str) -> bool {

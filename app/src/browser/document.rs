@@ -61,6 +61,49 @@ pub fn remembered(key: &str) -> Option<String> {
         .ok()?
 }
 
+/// Whether a key that is pressed now is written somewhere.
+pub fn is_typing() -> bool {
+    let focused = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.active_element());
+    focused.is_some_and(|element| {
+        matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+    })
+}
+
+/// Closes the menus that a selector finds; a focus that was inside goes to what opened it.
+fn close(selector: &str) {
+    let Some(document) = web_sys::window().and_then(|window| window.document()) else {
+        return;
+    };
+    // Each one that is closed is found no more.
+    while let Ok(Some(menu)) = document.query_selector(selector) {
+        let holds_focus = menu.matches(":focus-within").unwrap_or(false);
+        if menu.remove_attribute("open").is_err() {
+            return;
+        }
+        if holds_focus
+            && let Ok(Some(summary)) = menu.query_selector("summary")
+            && let Ok(summary) = summary.dyn_into::<HtmlElement>()
+        {
+            // A browser that refuses the focus leaves it where it is.
+            let _ = summary.focus();
+        }
+    }
+}
+
+/// Closes every open menu.
+pub fn close_menus() {
+    close("details.menu[open]");
+}
+
+/// Closes the menus that a click has left: it was outside, or on a link that leads away.
+pub fn close_menus_left() {
+    close(
+        "details.menu[open]:not(:hover, :focus-within), details.menu[open]:has(a:hover, a:focus)",
+    );
+}
+
 /// Scrolls an element to its last line.
 pub fn scroll_to_end(element_id: &str) {
     if let Some(element) = element(element_id) {

@@ -31,6 +31,7 @@ texts! {
     created => "Created", "创建时间";
     started => "Started", "开始时间";
     cancel => "Cancel", "取消";
+    close => "Close", "关闭";
     stop => "Stop", "停止";
     copy => "Copy", "复制";
     rehearsal => "rehearsal", "演练";

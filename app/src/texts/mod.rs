@@ -20,6 +20,7 @@ pub mod deployments;
 pub mod experiments;
 pub mod home;
 pub mod jobs;
+pub mod keys;
 pub mod metrics;
 pub mod models;
 pub mod nodes;
