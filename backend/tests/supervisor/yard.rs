@@ -199,6 +199,14 @@ async fn a_port_that_is_taken_before_the_start_fails_the_run_with_its_cause() {
         .expect("stored")
         .spec;
     let port = domain::recipes::launch::master_port(&spec.processes[0].script).expect("a port");
+    // The nodes' addresses are loopback's, so that is what carries them.
+    for process in &spec.processes {
+        assert!(
+            process.script.contains("GLOO_SOCKET_IFNAME=lo\n"),
+            "{}",
+            process.script
+        );
+    }
     // Free in the preview, taken now: nothing of the launch has reached the nodes yet.
     let main = yard.nodes[0]
         .probe

@@ -1,6 +1,7 @@
 //! Nodes and clusters: SSH targets, their GPUs, and where their work runs.
 
 pub mod holders;
+pub mod interfaces;
 pub mod mounts;
 pub mod place;
 pub mod ports;
@@ -92,7 +93,7 @@ pub struct Package {
 pub struct Probe {
     pub gpus: Vec<Gpu>,
     pub packages: Vec<Package>,
-    /// Names of network interfaces that are up, the one with the default route or the node's address first.
+    /// Names of network interfaces that are up, first the one that carries `internal_address`.
     pub interfaces: Vec<String>,
     /// IP address under which other nodes reach this one.
     pub internal_address: String,

@@ -3,7 +3,7 @@
 //! It reads files only: versions come from the dist-info folders and `swift/version.py` beside the launcher's interpreter, since
 //! importing torch to ask would take seconds.
 
-use super::{Gpu, Package, Probe, holders};
+use super::{Gpu, Package, Probe, holders, interfaces};
 
 /// Packages whose versions are asked for, as on PyPI.
 const PACKAGES: &str = "ms-swift megatron-core mcore-bridge torch transformer-engine transformers peft flash-attn modelscope \
@@ -16,7 +16,7 @@ pub fn script(work_folder: &str) -> String {
 echo "home $HOME"
 echo "client ${{SSH_CONNECTION:-}}"
 for p in $(ls /sys/class/net 2>/dev/null); do echo "interface $p $(cat /sys/class/net/$p/operstate 2>/dev/null)"; done
-w={work_folder}; mkdir -p "$w" 2>/dev/null; while [ ! -d "$w" ] && [ -n "$w" ]; do w=${{w%/*}}; done
+{interfaces}w={work_folder}; mkdir -p "$w" 2>/dev/null; while [ ! -d "$w" ] && [ -n "$w" ]; do w=${{w%/*}}; done
 echo "disk $(df -Pk "${{w:-/}}" 2>/dev/null | awk 'NR == 2 {{ print $4 }}')"
 if command -v rsync >/dev/null 2>&1; then echo "rsync yes"; else echo "rsync no"; fi
 m=$(command -v megatron || command -v swift)
@@ -43,6 +43,7 @@ echo end
 "#,
         work_folder = crate::shell::quote(work_folder),
         holders = holders::script(work_folder),
+        interfaces = interfaces::SCRIPT,
     )
 }
 
@@ -99,8 +100,12 @@ pub fn parse(text: &str) -> Result<Probe, String> {
             gpu.holders.push(holder);
         }
     }
-    // Loopback carries nothing between nodes: it comes last.
+    // Loopback carries nothing between nodes: it comes last, unless the nodes are on one machine.
     probe.interfaces.sort_by_key(|name| name == "lo");
+    if let Some(own) = interfaces::carrying(&probe.internal_address, text) {
+        probe.interfaces.retain(|name| *name != own);
+        probe.interfaces.insert(0, own);
+    }
     Ok(probe)
 }
 
@@ -125,7 +130,8 @@ fn gpu(line: &str) -> Option<Gpu> {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "home /root\nclient 10.0.0.9 51000 10.0.0.2 22\ninterface lo unknown\ninterface eth0 up\ninterface ib0 down\n\
+    const ANSWER: &str = "home /root\nclient 10.0.0.9 51000 10.0.0.2 22\ninterface docker0 up\ninterface eth0 up\ninterface lo unknown\ninterface ib0 down\n\
+        address docker0 172.17.0.1/16\naddress eth0 10.0.0.2/24\n\
         disk 2048\nrsync yes\ntrainer /opt/venv/bin/megatron\npackage ms-swift 4.5.0\npackage torch 2.8.0+cu128\n\
         package ms-swift 4.6.0\ngpu 0, NVIDIA H100 80GB HBM3, GPU-1, 81559, 4, 0, 31, 69.93\n\
         gpu 1, NVIDIA H100 80GB HBM3, GPU-2, 81559, 70001, 97, [N/A], 600.00\nheld 1 77 foreign python\nend\n";
@@ -139,7 +145,7 @@ mod tests {
             "the source wins over stale metadata"
         );
         assert_eq!(probe.version_of("torch"), Some("2.8.0+cu128"));
-        assert_eq!(probe.interfaces, ["eth0", "lo"]);
+        assert_eq!(probe.interfaces, ["eth0", "docker0", "lo"]);
         assert_eq!(probe.internal_address, "10.0.0.2");
         assert_eq!(probe.disk_free_bytes, Some(2 << 20));
         assert_eq!(probe.gpus.len(), 2);
