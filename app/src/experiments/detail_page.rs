@@ -2,7 +2,7 @@
 
 use domain::experiments::ExperimentView;
 use domain::jobs::JobView;
-use domain::recipes::{fields, presets};
+use domain::recipes::{extra, fields, presets};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -228,7 +228,7 @@ fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
             <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>{format!("--{}", field.flag)}</code></td></tr>
         }
     }).collect_view();
-    let extra = fields::write_extra(&setup.recipe.extra);
+    let extra = extra::write(&setup.recipe.extra);
     let preset = match presets::find(&setup.preset) {
         Some(preset) => said(preset.name, language).to_owned(),
         None => setup.preset.clone(),

@@ -8,7 +8,7 @@ use domain::finding::{Finding, Weight};
 use domain::ids::ExperimentId;
 use domain::jobs::{JobSpec, Kind, Success};
 use domain::people::Role;
-use domain::recipes::fields;
+use domain::recipes::{extra, fields};
 
 use crate::store::{Inserted, Launched, NewJobRow, NewLaunch};
 use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes};
@@ -201,7 +201,7 @@ pub fn form_of(experiment: &Experiment) -> Result<Form> {
         preset: setup.preset.clone(),
         gpus_per_node: setup.gpus_per_node.to_string(),
         recipe: fields::write(&setup.recipe),
-        extra: fields::write_extra(&setup.recipe.extra),
+        extra: extra::write(&setup.recipe.extra),
     })
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::recipes::arithmetic::Division;
-use crate::recipes::{Recipe, fields, presets};
+use crate::recipes::{Recipe, extra, fields, presets};
 
 /// What the form holds. A recipe value that is missing has that of the preset.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Form {
         Form {
             preset: preset.key.to_owned(),
             recipe: fields::write(&recipe),
-            extra: fields::write_extra(&recipe.extra),
+            extra: extra::write(&recipe.extra),
             ..Form::default()
         }
     }

@@ -121,6 +121,24 @@ pub struct Train<'a> {
     pub output: &'a str,
 }
 
+/// Arguments that `train` always writes and no field sets, with other names that mean the same: given again, they would silently win.
+pub const ALWAYS_WRITTEN: &[&str] = &[
+    "model",
+    "mcore_model",
+    "mcore_adapter",
+    "mcore_adapters",
+    "load",
+    "dataset",
+    "finetune",
+    "save_safetensors",
+    "no_save_optim",
+    "no_save_rng",
+    "report_to",
+    "output_dir",
+    "save",
+    "add_version",
+];
+
 /// `megatron sft` for 4.x.
 pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Command, Text> {
     if version.generation() != Some(Generation::G3) {
@@ -167,13 +185,16 @@ pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Com
         .flag("no_save_rng", false)
         .flag("report_to", "tensorboard")
         .flag("output_dir", train.output);
+    // One that a person writes stands in place of ours.
+    let is_extra = |flag: &str| recipe.extra.iter().any(|(name, _)| name == flag);
+    command.flags.retain(|(flag, _)| !is_extra(flag));
     command.flags.extend(recipe.extra.iter().cloned());
     Ok(command)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::presets;
+    use super::super::{fields, presets};
     use super::*;
 
     /// Every argument name of a command in a captured release.
@@ -220,6 +241,30 @@ mod tests {
                 assert!(known.contains(flag), "{flag}");
             }
         }
+    }
+
+    #[test]
+    fn what_we_write_has_a_field_or_is_refused_as_an_extra_argument() {
+        let command = train(&training(), &presets::lora(), version("4.6.0")).expect("spoken");
+        for (flag, _) in &command.flags {
+            let has_field = fields::ALL.iter().any(|field| field.flag == flag);
+            let is_refused = ALWAYS_WRITTEN.contains(&flag.as_str());
+            assert!(
+                has_field || is_refused || flag == "target_modules",
+                "{flag}"
+            );
+        }
+        let other = Recipe {
+            extra: vec![("target_modules".to_owned(), vec!["linear_qkv".to_owned()])],
+            ..presets::lora()
+        };
+        let command = train(&training(), &other, version("4.6.0")).expect("spoken");
+        let named = command
+            .flags
+            .iter()
+            .filter(|(flag, _)| flag == "target_modules");
+        let named: Vec<_> = named.map(|(_, values)| values.as_slice()).collect();
+        assert_eq!(named, [["linear_qkv".to_owned()]]);
     }
 
     #[test]

@@ -386,7 +386,7 @@ pub fn read(
         context_parallel: reader.number("context_parallel"),
         expert_parallel: reader.number("expert_parallel"),
         seed: reader.number("seed"),
-        extra: match self::extra(extra) {
+        extra: match super::extra::read(extra) {
             Ok(extra) => extra,
             Err(finding) => {
                 reader.findings.push(finding);
@@ -514,74 +514,9 @@ fn wrong(kind: Kind, text: &str) -> Option<(String, String)> {
     })
 }
 
-/// Extra arguments as a person types them, `--flag value value …`, read by the shell's rules of quoting.
-fn extra(text: &str) -> Result<Vec<(String, Vec<String>)>, Finding> {
-    let words = shell_words::split(text).map_err(|_| {
-        Finding::stops(
-            "extra",
-            "A quotation mark is not closed. Close it, or put a backslash before it.",
-            "引号没有闭合。请补上引号，或在其前加反斜杠。",
-        )
-    })?;
-    let mut flags: Vec<(String, Vec<String>)> = Vec::new();
-    for word in words {
-        match (word.strip_prefix("--"), flags.last_mut()) {
-            (Some(flag), _) if !flag.is_empty() => {
-                let (flag, value) = match flag.split_once('=') {
-                    Some((flag, value)) => (flag, Some(value.to_owned())),
-                    None => (flag, None),
-                };
-                if !flag
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-                {
-                    return Err(Finding::stops(
-                        "extra",
-                        format!(
-                            "\"--{flag}\" is no name of an argument: letters, digits, _ and - only."
-                        ),
-                        format!("“--{flag}”不是合法的参数名，只能包含字母、数字、_ 和 -。"),
-                    ));
-                }
-                if let Some(own) = ALL.iter().find(|field| field.flag == flag) {
-                    return Err(Finding::stops(
-                        "extra",
-                        format!(
-                            "--{flag} has its own field, \"{}\". Write the value there.",
-                            own.label.0
-                        ),
-                        format!("--{flag} 有对应的字段“{}”，请在该字段中填写。", own.label.1),
-                    ));
-                }
-                flags.push((flag.to_owned(), value.into_iter().collect()));
-            }
-            (_, Some((_, values))) => values.push(word),
-            (_, None) => {
-                return Err(Finding::stops(
-                    "extra",
-                    format!("\"{word}\" stands before any argument. Write --name value."),
-                    format!("“{word}”前面没有参数名。请写成 --参数名 值。"),
-                ));
-            }
-        }
-    }
-    Ok(flags)
-}
-
-/// The extra arguments as a person would type them.
-pub fn write_extra(extra: &[(String, Vec<String>)]) -> String {
-    let words = extra.iter().map(|(flag, values)| {
-        std::iter::once(format!("--{flag}"))
-            .chain(values.iter().map(|value| crate::shell::quote(value)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::presets;
+    use super::super::{extra, presets};
     use super::*;
 
     #[test]
@@ -593,7 +528,7 @@ mod tests {
                 ..presets::full()
             };
             assert_eq!(
-                read(&write(&recipe), &write_extra(&recipe.extra), &other),
+                read(&write(&recipe), &extra::write(&recipe.extra), &other),
                 Ok(recipe),
                 "{}",
                 preset.key
@@ -644,29 +579,5 @@ mod tests {
             findings[1].text.en,
             "\"fast\" does not fit; write a number between 0 and 1, for example 1e-4."
         );
-    }
-
-    #[test]
-    fn extra_arguments_keep_their_words() {
-        let read = |text: &str| extra(text).map_err(|finding| finding.text.en);
-        assert_eq!(
-            read("--attention_backend fused --target_modules 'linear qkv' b --async_save=true"),
-            Ok(vec![
-                ("attention_backend".to_owned(), vec!["fused".to_owned()]),
-                (
-                    "target_modules".to_owned(),
-                    vec!["linear qkv".to_owned(), "b".to_owned()]
-                ),
-                ("async_save".to_owned(), vec!["true".to_owned()]),
-            ])
-        );
-        for (text, part) in [
-            ("word", "before any argument"),
-            ("--a 'b", "not closed"),
-            ("--a;b c", "is no name"),
-            ("--lr 1", "its own field"),
-        ] {
-            assert!(read(text).expect_err("refused").contains(part), "{text}");
-        }
     }
 }

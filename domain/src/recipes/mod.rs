@@ -2,6 +2,7 @@
 
 pub mod arithmetic;
 pub mod command;
+pub mod extra;
 pub mod fields;
 pub mod launch;
 pub mod presets;
