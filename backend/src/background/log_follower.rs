@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::underway::begin;
 use crate::hosts::{Followed, Follower, Frame, Limits, read_file};
-use crate::store::{JobRow, Offset, OpenAttempt, Origin};
+use crate::store::{JobRow, Offset, OpenAttempt, Origin, Standing};
 use crate::{Backend, Error, Result, clock, jobs, nodes};
 
 /// Name of the followed file in the store.
@@ -48,6 +48,16 @@ struct Run {
     path: String,
     /// Between evaluations; 3.x does not say at which step they were.
     eval_interval: i64,
+}
+
+impl Run {
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            experiment: &self.experiment,
+            attempt: self.attempt.number,
+            source: Source::Jsonl,
+        }
+    }
 }
 
 pub async fn activate(backend: Backend) -> Result<()> {
@@ -217,8 +227,8 @@ async fn follow(backend: &Backend, node: &NodeId, runs: &[Run]) -> Result<()> {
         .zip(&readers)
         .map(|(run, reader)| Followed {
             path: run.path.clone(),
-            offset: reader.offset,
-            inode: reader.inode,
+            offset: reader.stands.offset,
+            inode: reader.stands.inode,
         })
         .collect();
     let away = |error| nodes::unreachable(&node, &error);
@@ -232,14 +242,15 @@ async fn follow(backend: &Backend, node: &NodeId, runs: &[Run]) -> Result<()> {
                 bytes,
             } => {
                 let reader = readers.get_mut(index).ok_or(Error::NotFound("file"))?;
-                reader
-                    .take(backend, &runs[index], offset, inode, &bytes)
-                    .await?;
+                let run = &runs[index];
+                if !reader.take(backend, run, offset, inode, &bytes).await? {
+                    // The next session begins where the store stands.
+                    return Ok(());
+                }
             }
             Frame::Replaced { index } => {
-                let run = runs.get(index).ok_or(Error::NotFound("file"))?;
-                tracing::warn!(attempt.id = %run.attempt.id, "A followed file became shorter; its points stay as they were read");
-                return Err(Error::NotFound("followed file"));
+                let reader = readers.get_mut(index).ok_or(Error::NotFound("file"))?;
+                reader.begin_anew(backend, &runs[index]).await?;
             }
         }
     }
@@ -249,15 +260,24 @@ async fn follow(backend: &Backend, node: &NodeId, runs: &[Run]) -> Result<()> {
 async fn read_to_end(backend: &Backend, node: &Node, run: &Run) -> Result<()> {
     let host = nodes::host(backend, node).await?;
     let mut reader = RunReader::open(backend, run).await?;
-    let mut at = reader.offset;
+    let mut at = reader.stands.offset;
     loop {
         let slice = read_file(&*host, &run.path, Some(at), PIECE)
             .await
             .map_err(|error| nodes::unreachable(node, &error))?;
         // A run that failed early has no such file.
-        let Some(slice) = slice.filter(|slice| !slice.bytes.is_empty()) else {
+        let Some(slice) = slice else {
             return Ok(());
         };
+        let known = reader.stands.inode;
+        if slice.size < at || (known != 0 && known != slice.inode) {
+            reader.begin_anew(backend, run).await?;
+            at = reader.stands.offset;
+            continue;
+        }
+        if slice.bytes.is_empty() {
+            return Ok(());
+        }
         at = slice.offset + slice.bytes.len() as u64;
         if !reader
             .take(backend, run, slice.offset, slice.inode, &slice.bytes)
@@ -265,7 +285,7 @@ async fn read_to_end(backend: &Backend, node: &Node, run: &Run) -> Result<()> {
         {
             // Somebody else stored these points: go on from where they stand.
             reader = RunReader::open(backend, run).await?;
-            at = reader.offset;
+            at = reader.stands.offset;
         }
     }
 }
@@ -274,25 +294,34 @@ async fn read_to_end(backend: &Backend, node: &Node, run: &Run) -> Result<()> {
 struct RunReader {
     reader: Reader,
     /// Up to which it is stored.
-    offset: u64,
-    inode: u64,
+    stands: Standing,
     /// Newest training step, by which 3.x's evaluation records get theirs.
     newest_step: i64,
 }
 
 impl RunReader {
     async fn open(backend: &Backend, run: &Run) -> Result<RunReader> {
-        let (offset, inode) = backend
+        let stands = backend
             .store()
             .metric_offset(&run.experiment, run.attempt.number, FILE)
             .await?
             .unwrap_or_default();
         Ok(RunReader {
             reader: Reader::default(),
-            offset,
-            inode,
+            stands,
             newest_step: 0,
         })
+    }
+
+    /// Another file lies in its place, or less of it.
+    async fn begin_anew(&mut self, backend: &Backend, run: &Run) -> Result<()> {
+        tracing::info!(attempt.id = %run.attempt.id, "A followed file was replaced; it is read from its beginning");
+        let store = backend.store();
+        store
+            .begin_file_anew(&run.origin(), FILE, &self.stands)
+            .await?;
+        *self = RunReader::open(backend, run).await?;
+        Ok(())
     }
 
     /// Takes bytes that follow what was taken before and stores what is whole in them. False: others stored them already.
@@ -304,31 +333,31 @@ impl RunReader {
         inode: u64,
         bytes: &[u8],
     ) -> Result<bool> {
+        if offset != self.stands.offset + self.reader.pending_bytes() as u64 {
+            return Ok(false);
+        }
         let records = self.reader.push(bytes);
         let end = offset + bytes.len() as u64 - self.reader.pending_bytes() as u64;
-        if end == self.offset {
+        if end == self.stands.offset {
             return Ok(true);
         }
-        let points = self.points(run, &records);
-        let origin = Origin {
-            experiment: &run.experiment,
-            attempt: run.attempt.number,
-            source: Source::Jsonl,
-        };
+        let mut points = self.points(run, &records);
+        let floors = &self.stands.floors;
+        points.retain(|(name, point)| floors.get(name).is_none_or(|floor| point.step > *floor));
         let moved = Offset {
             file: FILE.to_owned(),
-            from: self.offset,
+            from: self.stands.offset,
             to: end,
             inode,
         };
         if !backend
             .store()
-            .append_points(&origin, &points, Some(&moved))
+            .append_points(&run.origin(), &points, Some(&moved))
             .await?
         {
             return Ok(false);
         }
-        (self.offset, self.inode) = (end, inode);
+        (self.stands.offset, self.stands.inode) = (end, inode);
         if let Some(iterations) = records.iter().rev().find_map(|record| record.steps) {
             backend
                 .store()

@@ -10,21 +10,12 @@ use domain::metrics::{Point, Source, Summary};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::offsets::{Offset, advance};
 use super::{Store, failed};
 use crate::error::{Error, Result};
 
 /// Points of a full chunk: 48 KiB of columns.
 const CHUNK_POINTS: usize = 2048;
-
-/// How far a followed file was read when a batch was cut from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offset {
-    pub file: String,
-    /// Where the batch began: the batch is refused when somebody has read on since.
-    pub from: u64,
-    pub to: u64,
-    pub inode: u64,
-}
 
 /// What a batch belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +25,7 @@ pub struct Origin<'a> {
     pub source: Source,
 }
 
-fn source_word(source: Source) -> &'static str {
+pub(super) fn source_word(source: Source) -> &'static str {
     match source {
         Source::Jsonl => "jsonl",
         Source::Client => "client",
@@ -111,10 +102,6 @@ fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
 impl Store {
     /// Adds points to their series and moves the source's offset, all or nothing. False: the offset was moved by somebody else, so
     /// these points are stored already; nothing was done.
@@ -139,28 +126,6 @@ impl Store {
         }
         transaction.commit().await.map_err(failed("commit"))?;
         Ok(true)
-    }
-
-    /// (offset, inode) up to which a file was read.
-    pub async fn metric_offset(
-        &self,
-        experiment: &ExperimentId,
-        attempt: u32,
-        file: &str,
-    ) -> Result<Option<(u64, u64)>> {
-        let row = sqlx::query(
-            "select byte_offset, inode from metric_offsets where experiment_id = $1 and attempt = $2 and file = $3",
-        )
-        .bind(experiment.as_str())
-        .bind(i64::from(attempt))
-        .bind(file)
-        .fetch_optional(&self.reader)
-        .await
-        .map_err(failed("read an offset"))?;
-        let number = |row: &SqliteRow, column: &str| {
-            u64::try_from(row.get::<i64, _>(column)).unwrap_or_default()
-        };
-        Ok(row.map(|row| (number(&row, "byte_offset"), number(&row, "inode"))))
     }
 
     /// The summaries of all series of an experiment, by attempt, name and source.
@@ -228,29 +193,6 @@ impl Store {
         }
         Ok(all)
     }
-}
-
-/// Moves a file's offset from where the batch began. False: it stands elsewhere.
-async fn advance(
-    transaction: &mut Transaction<'_, Sqlite>,
-    origin: &Origin<'_>,
-    offset: &Offset,
-) -> Result<bool> {
-    let moved = sqlx::query(
-        "insert into metric_offsets (experiment_id, attempt, file, byte_offset, inode, state) values ($1, $2, $3, $5, $6, '') \
-         on conflict (experiment_id, attempt, file) do update set byte_offset = excluded.byte_offset, inode = excluded.inode \
-         where metric_offsets.byte_offset = $4",
-    )
-    .bind(origin.experiment.as_str())
-    .bind(i64::from(origin.attempt))
-    .bind(&offset.file)
-    .bind(signed(offset.from))
-    .bind(signed(offset.to))
-    .bind(signed(offset.inode))
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed("move an offset"))?;
-    Ok(moved.rows_affected() > 0)
 }
 
 async fn append(
@@ -348,6 +290,7 @@ async fn write_chunk(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Standing;
     use super::super::tests::fresh;
     use super::*;
     use crate::clock;
@@ -434,7 +377,11 @@ mod tests {
                 .metric_offset(&id, 1, "logging.jsonl")
                 .await
                 .expect("read"),
-            Some((200, 7))
+            Some(Standing {
+                offset: 200,
+                inode: 7,
+                ..Standing::default()
+            })
         );
         let steps: Vec<i64> = store
             .points(&origin, "loss", i64::MIN, i64::MAX)

@@ -12,12 +12,14 @@ mod jobs;
 mod metrics;
 mod models;
 mod nodes;
+mod offsets;
 mod people;
 mod secrets;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
-pub use metrics::{Offset, Origin};
+pub use metrics::Origin;
+pub use offsets::{Offset, Standing};
 
 use std::path::Path;
 use std::str::FromStr;

@@ -3,6 +3,7 @@
 mod away;
 mod chat;
 mod container;
+mod followed;
 mod gpus;
 mod launch;
 mod leases;
