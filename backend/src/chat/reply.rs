@@ -158,10 +158,17 @@ impl Writer<'_> {
             why: why.to_owned(),
         };
         let failed = |why: Text| TurnState::Failed { why };
-        let answer = tokio::select! {
-            answer = asked => answer,
-            () = self.live.stop.cancelled() => return cut("stopped"),
-            () = stopping.cancelled() => return cut("restarted"),
+        // A long prompt is read, or other requests come first: nothing is said yet, but somebody has to wait for it.
+        tokio::pin!(asked);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut asked => break answer,
+                _ = ticks.tick() => if self.is_unheard() {
+                    return cut("unheard");
+                },
+                () = self.live.stop.cancelled() => return cut("stopped"),
+                () = stopping.cancelled() => return cut("restarted"),
+            }
         };
         let mut answer = match answer {
             Ok(Ok(answer)) => answer,
@@ -206,9 +213,7 @@ impl Writer<'_> {
                     }
                 },
                 _ = ticks.tick() => {
-                    if self.live.count.receiver_count() > 0 {
-                        self.heard = Instant::now();
-                    } else if self.heard.elapsed() > self.backend.settings().unheard {
+                    if self.is_unheard() {
                         return cut("unheard");
                     }
                     if let Err(error) = self.keep().await {
@@ -219,6 +224,14 @@ impl Writer<'_> {
                 () = stopping.cancelled() => return cut("restarted"),
             }
         }
+    }
+
+    /// Whether nobody has listened for too long; looked at twice a second.
+    fn is_unheard(&mut self) -> bool {
+        if self.live.count.receiver_count() > 0 {
+            self.heard = Instant::now();
+        }
+        self.heard.elapsed() > self.backend.settings().unheard
     }
 
     /// Complete with a finish reason only: a stream that just ends was cut off by the engine.

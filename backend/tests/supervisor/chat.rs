@@ -31,7 +31,7 @@ fn chunk(delta: &str, finish: &str) -> String {
     )
 }
 
-/// Answers one request. A message with "slow" is answered for ever, one with "die" ends without a finish reason.
+/// Answers one request. A message with "slow" is answered for ever, one with "mute" never, one with "die" ends without a finish reason.
 async fn answer(mut stream: TcpStream, engines: Arc<Engines>) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
@@ -46,6 +46,13 @@ async fn answer(mut stream: TcpStream, engines: Arc<Engines>) -> std::io::Result
             break text;
         }
     };
+    if text.contains("mute") {
+        engines.asked.fetch_add(1, Ordering::SeqCst);
+        // Until the asker goes away.
+        while stream.read(&mut buffer).await? > 0 {}
+        engines.left_alone.fetch_add(1, Ordering::SeqCst);
+        return Ok(());
+    }
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     if text.starts_with("GET /v1/models") {
@@ -323,6 +330,27 @@ async fn a_stop_ends_the_engines_work_and_keeps_what_was_said() {
 async fn a_reply_to_which_nobody_listens_is_dropped() {
     let fixture = ready(Duration::from_millis(300)).await;
     let sent = fixture.say("slow").await;
+    assert_eq!(fixture.until_ended(&sent).await.state, cut("unheard"));
+    wait_until("the engine noticed", || {
+        fixture.engines.left_alone.load(Ordering::SeqCst) == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_to_which_nobody_listens_is_dropped_also_before_its_first_byte() {
+    let fixture = ready(Duration::from_secs(1)).await;
+    let sent = fixture.say("mute").await;
+    wait_until("the engine was asked", || {
+        fixture.engines.asked.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    // While somebody listens, it is waited for.
+    let listening = tokio::time::timeout(Duration::from_millis(2500), fixture.events(&sent, 0));
+    assert!(
+        listening.await.is_err(),
+        "it ended while it was listened to"
+    );
     assert_eq!(fixture.until_ended(&sent).await.state, cut("unheard"));
     wait_until("the engine noticed", || {
         fixture.engines.left_alone.load(Ordering::SeqCst) == 1
