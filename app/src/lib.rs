@@ -29,6 +29,7 @@ mod people;
 mod shared;
 mod shell;
 mod texts;
+mod wire;
 
 pub use layout::App;
 #[cfg(feature = "ssr")]

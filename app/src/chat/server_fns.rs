@@ -1,8 +1,8 @@
 //! Conversations for pages.
 
+use crate::wire::Json;
 use domain::chat::{Conversation, Parameters, Turn};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -19,14 +19,14 @@ pub struct Message {
     pub parameters: Parameters,
 }
 
-#[server(prefix = "/fn", endpoint = "chat/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "chat/list", input = Json, output = Json)]
 pub async fn list_conversations() -> Result<Vec<Conversation>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::chat::list(&backend, &actor).await?)
 }
 
 /// The turns of a conversation; none for a new one.
-#[server(prefix = "/fn", endpoint = "chat/turns", input = Json)]
+#[server(prefix = "/fn", endpoint = "chat/turns", input = Json, output = Json)]
 pub async fn list_turns(conversation: String) -> Result<Vec<Turn>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     if conversation.is_empty() {
@@ -38,7 +38,7 @@ pub async fn list_turns(conversation: String) -> Result<Vec<Turn>, AppError> {
 }
 
 /// The conversation's id. Replies are written by the server; the page follows them.
-#[server(prefix = "/fn", endpoint = "chat/send", input = Json)]
+#[server(prefix = "/fn", endpoint = "chat/send", input = Json, output = Json)]
 pub async fn send_message(message: Message) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let mut to = Vec::with_capacity(message.to.len());
@@ -61,14 +61,14 @@ pub async fn send_message(message: Message) -> Result<String, AppError> {
         .to_string())
 }
 
-#[server(prefix = "/fn", endpoint = "chat/stop", input = Json)]
+#[server(prefix = "/fn", endpoint = "chat/stop", input = Json, output = Json)]
 pub async fn stop_reply(turn: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     backend::chat::stop(&backend, &actor, &turn.parse()?).await?;
     Ok(())
 }
 
-#[server(prefix = "/fn", endpoint = "chat/delete", input = Json)]
+#[server(prefix = "/fn", endpoint = "chat/delete", input = Json, output = Json)]
 pub async fn delete_conversation(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     backend::chat::delete(&backend, &actor, &id.parse()?).await?;

@@ -1,20 +1,20 @@
 //! Checkpoints for pages.
 
+use crate::wire::Json;
 use domain::checkpoints::Checkpoint;
 use domain::jobs::JobView;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 use crate::error::AppError;
 
-#[server(prefix = "/fn", endpoint = "checkpoints/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "checkpoints/list", input = Json, output = Json)]
 pub async fn list_checkpoints(experiment: String) -> Result<Vec<Checkpoint>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::checkpoints::list(&backend, &actor, &experiment.parse()?).await?)
 }
 
 /// The newest job that works on each of some checkpoints.
-#[server(prefix = "/fn", endpoint = "checkpoints/jobs", input = Json)]
+#[server(prefix = "/fn", endpoint = "checkpoints/jobs", input = Json, output = Json)]
 pub async fn jobs_of_checkpoints(experiment: String) -> Result<Vec<(String, JobView)>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let jobs = backend::checkpoints::jobs(&backend, &actor, &experiment.parse()?).await?;
@@ -25,7 +25,7 @@ pub async fn jobs_of_checkpoints(experiment: String) -> Result<Vec<(String, JobV
 }
 
 /// The job that brings the shards together on the main node.
-#[server(prefix = "/fn", endpoint = "checkpoints/gather", input = Json)]
+#[server(prefix = "/fn", endpoint = "checkpoints/gather", input = Json, output = Json)]
 pub async fn gather_checkpoint(id: String) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::checkpoints::gather(&backend, &actor, &id.parse()?)
@@ -34,7 +34,7 @@ pub async fn gather_checkpoint(id: String) -> Result<String, AppError> {
 }
 
 /// The job that merges and converts.
-#[server(prefix = "/fn", endpoint = "checkpoints/export", input = Json)]
+#[server(prefix = "/fn", endpoint = "checkpoints/export", input = Json, output = Json)]
 pub async fn export_checkpoint(
     id: String,
     name: String,

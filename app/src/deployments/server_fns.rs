@@ -1,11 +1,11 @@
 //! Deployments for pages.
 
+use crate::wire::Json;
 use domain::deployments::Deployment;
 use domain::deployments::stage::Stage;
 use domain::jobs::JobView;
 use domain::nodes::NodeView;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -44,14 +44,14 @@ fn shown(view: backend::deployments::DeploymentView) -> DeploymentShown {
     }
 }
 
-#[server(prefix = "/fn", endpoint = "deployments/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "deployments/list", input = Json, output = Json)]
 pub async fn list_deployments() -> Result<Vec<DeploymentShown>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let views = backend::deployments::list(&backend, &actor).await?;
     Ok(views.into_iter().map(shown).collect())
 }
 
-#[server(prefix = "/fn", endpoint = "deployments/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "deployments/get", input = Json, output = Json)]
 pub async fn get_deployment(id: String) -> Result<DeploymentShown, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(shown(
@@ -59,21 +59,21 @@ pub async fn get_deployment(id: String) -> Result<DeploymentShown, AppError> {
     ))
 }
 
-#[server(prefix = "/fn", endpoint = "deployments/stop", input = Json)]
+#[server(prefix = "/fn", endpoint = "deployments/stop", input = Json, output = Json)]
 pub async fn stop_deployment(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::deployments::stop(&backend, &actor, &id.parse()?).await?)
 }
 
 /// The nodes that hold a model's folder, its own node first.
-#[server(prefix = "/fn", endpoint = "deployments/places", input = Json)]
+#[server(prefix = "/fn", endpoint = "deployments/places", input = Json, output = Json)]
 pub async fn list_places(model: String) -> Result<Vec<NodeView>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::deployments::places(&backend, &actor, &model.parse()?).await?)
 }
 
 /// The same key twice is one deployment.
-#[server(prefix = "/fn", endpoint = "deployments/create", input = Json)]
+#[server(prefix = "/fn", endpoint = "deployments/create", input = Json, output = Json)]
 pub async fn create_deployment(
     form: DeploymentForm,
     launch_key: String,

@@ -1,54 +1,54 @@
 //! Experiments for pages.
 
+use crate::wire::Json;
 use domain::experiments::ExperimentView;
 use domain::experiments::form::{Form, Preview};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 use crate::error::AppError;
 
-#[server(prefix = "/fn", endpoint = "experiments/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/list", input = Json, output = Json)]
 pub async fn list_experiments() -> Result<Vec<ExperimentView>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::experiments::list(&backend, &actor).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "experiments/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/get", input = Json, output = Json)]
 pub async fn get_experiment(id: String) -> Result<ExperimentView, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::experiments::get(&backend, &actor, &id.parse()?).await?)
 }
 
 /// What a launch would do, and what stands against it.
-#[server(prefix = "/fn", endpoint = "experiments/preview", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/preview", input = Json, output = Json)]
 pub async fn preview_experiment(form: Form) -> Result<Preview, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::experiments::preview(&backend, &actor, &form).await?)
 }
 
 /// The same key twice is one launch.
-#[server(prefix = "/fn", endpoint = "experiments/launch", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/launch", input = Json, output = Json)]
 pub async fn launch_experiment(form: Form, launch_key: String) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let id = backend::experiments::create_and_launch(&backend, &actor, &form, &launch_key).await?;
     Ok(id.to_string())
 }
 
-#[server(prefix = "/fn", endpoint = "experiments/relaunch", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/relaunch", input = Json, output = Json)]
 pub async fn relaunch_experiment(id: String, launch_key: String) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let id = backend::experiments::relaunch(&backend, &actor, &id.parse()?, &launch_key).await?;
     Ok(id.to_string())
 }
 
-#[server(prefix = "/fn", endpoint = "experiments/stop", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/stop", input = Json, output = Json)]
 pub async fn stop_experiment(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::experiments::stop(&backend, &actor, &id.parse()?).await?)
 }
 
 /// The form that leads to an experiment's setup again.
-#[server(prefix = "/fn", endpoint = "experiments/form", input = Json)]
+#[server(prefix = "/fn", endpoint = "experiments/form", input = Json, output = Json)]
 pub async fn form_of_experiment(id: String) -> Result<Form, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let view = backend::experiments::get(&backend, &actor, &id.parse()?).await?;

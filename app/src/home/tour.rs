@@ -1,8 +1,8 @@
 //! "Run the whole path for me": the button, and the steps while they are walked.
 
+use crate::wire::Json;
 use domain::language::Text;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use leptos_router::components::A;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct StepShown {
     pub state: String,
 }
 
-#[server(prefix = "/fn", endpoint = "tour/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "tour/get", input = Json, output = Json)]
 pub async fn get_tour() -> Result<TourShown, AppError> {
     let (backend, _) = crate::context::backend_and_actor()?;
     let tour = backend::tour::get(&backend);
@@ -55,7 +55,7 @@ pub async fn get_tour() -> Result<TourShown, AppError> {
     })
 }
 
-#[server(prefix = "/fn", endpoint = "tour/start", input = Json)]
+#[server(prefix = "/fn", endpoint = "tour/start", input = Json, output = Json)]
 pub async fn start_tour() -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::tour::start(&backend, &actor)?)

@@ -1,9 +1,9 @@
 //! Jobs for pages.
 
+use crate::wire::Json;
 use domain::experiments::Progress;
 use domain::jobs::JobView;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -18,7 +18,7 @@ pub struct LogPiece {
     pub text: String,
 }
 
-#[server(prefix = "/fn", endpoint = "jobs/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs/list", input = Json, output = Json)]
 pub async fn list_jobs() -> Result<Vec<JobView>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::jobs::list(&backend, &actor).await?)
@@ -31,7 +31,7 @@ pub struct Running {
     pub training: Option<(String, Progress)>,
 }
 
-#[server(prefix = "/fn", endpoint = "jobs/running", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs/running", input = Json, output = Json)]
 pub async fn running_jobs() -> Result<Vec<Running>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let running = backend::jobs::running(&backend, &actor).await?;
@@ -42,20 +42,20 @@ pub async fn running_jobs() -> Result<Vec<Running>, AppError> {
     Ok(shown.collect())
 }
 
-#[server(prefix = "/fn", endpoint = "jobs/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs/get", input = Json, output = Json)]
 pub async fn get_job(id: String) -> Result<JobView, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::jobs::get(&backend, &actor, &id.parse()?).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "jobs/stop", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs/stop", input = Json, output = Json)]
 pub async fn stop_job(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::jobs::stop(&backend, &actor, &id.parse()?).await?)
 }
 
 /// From `offset` on, or from the end; at most `length` bytes, and never more than 64 KiB.
-#[server(prefix = "/fn", endpoint = "jobs/log", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs/log", input = Json, output = Json)]
 pub async fn read_log(
     id: String,
     rank: u32,

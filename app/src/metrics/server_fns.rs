@@ -1,18 +1,18 @@
 //! Series for charts.
 
+use crate::wire::Json;
 use domain::metrics::{DrawRequest, Drawn, Summary};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 use crate::error::AppError;
 
-#[server(prefix = "/fn", endpoint = "metrics/series", input = Json)]
+#[server(prefix = "/fn", endpoint = "metrics/series", input = Json, output = Json)]
 pub async fn list_series(experiment: String) -> Result<Vec<Summary>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::metrics::series(&backend, &actor, &experiment.parse()?).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "metrics/draw", input = Json)]
+#[server(prefix = "/fn", endpoint = "metrics/draw", input = Json, output = Json)]
 pub async fn draw_series(experiment: String, request: DrawRequest) -> Result<Vec<Drawn>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::metrics::draw(&backend, &actor, &experiment.parse()?, &request).await?)

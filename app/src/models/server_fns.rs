@@ -1,9 +1,9 @@
 //! Models for pages.
 
+use crate::wire::Json;
 use domain::jobs::JobView;
 use domain::models::Model;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -39,13 +39,13 @@ pub struct ModelShown {
     pub job: Option<JobView>,
 }
 
-#[server(prefix = "/fn", endpoint = "models/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/list", input = Json, output = Json)]
 pub async fn list_models() -> Result<Vec<Model>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::models::list(&backend, &actor).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "models/provenances", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/provenances", input = Json, output = Json)]
 pub async fn list_provenances() -> Result<Vec<ModelListed>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let all = backend::models::provenances(&backend, &actor).await?;
@@ -58,7 +58,7 @@ pub async fn list_provenances() -> Result<Vec<ModelListed>, AppError> {
     Ok(listed.collect())
 }
 
-#[server(prefix = "/fn", endpoint = "models/register", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/register", input = Json, output = Json)]
 pub async fn register_model(node: String, path: String, name: String) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(
@@ -68,7 +68,7 @@ pub async fn register_model(node: String, path: String, name: String) -> Result<
     )
 }
 
-#[server(prefix = "/fn", endpoint = "models/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/get", input = Json, output = Json)]
 pub async fn get_model(id: String) -> Result<ModelShown, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let detail = backend::models::get(&backend, &actor, &id.parse()?).await?;
@@ -82,7 +82,7 @@ pub async fn get_model(id: String) -> Result<ModelShown, AppError> {
 }
 
 /// The job that converts; its log streams on the model's page.
-#[server(prefix = "/fn", endpoint = "models/convert", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/convert", input = Json, output = Json)]
 pub async fn convert_model(
     id: String,
     output: String,
@@ -101,7 +101,7 @@ pub async fn convert_model(
 }
 
 /// The job that copies a model to another node of its cluster.
-#[server(prefix = "/fn", endpoint = "models/copy", input = Json)]
+#[server(prefix = "/fn", endpoint = "models/copy", input = Json, output = Json)]
 pub async fn copy_model(id: String, to: String) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(

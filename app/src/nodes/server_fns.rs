@@ -1,8 +1,8 @@
 //! Nodes for pages.
 
+use crate::wire::Json;
 use domain::nodes::{Cluster, NodeView};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AppError;
@@ -30,26 +30,26 @@ pub struct OfferedKey {
     pub fingerprint: String,
 }
 
-#[server(prefix = "/fn", endpoint = "nodes/list", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/list", input = Json, output = Json)]
 pub async fn list_nodes() -> Result<Vec<(Cluster, Vec<NodeView>)>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::nodes::list(&backend, &actor).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "nodes/get", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/get", input = Json, output = Json)]
 pub async fn get_node(id: String) -> Result<NodeView, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::nodes::get(&backend, &actor, &id.parse()?).await?)
 }
 
-#[server(prefix = "/fn", endpoint = "nodes/probe", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/probe", input = Json, output = Json)]
 pub async fn probe_node(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     backend::nodes::probe_now(&backend, &actor, &id.parse()?).await?;
     Ok(())
 }
 
-#[server(prefix = "/fn", endpoint = "nodes/remove", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/remove", input = Json, output = Json)]
 pub async fn remove_node(id: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     backend::nodes::remove(&backend, &actor, &id.parse()?).await?;
@@ -57,7 +57,7 @@ pub async fn remove_node(id: String) -> Result<(), AppError> {
 }
 
 /// Asks a machine for its host key, without logging in.
-#[server(prefix = "/fn", endpoint = "nodes/first_contact", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/first_contact", input = Json, output = Json)]
 pub async fn first_contact(host: String, port: String) -> Result<OfferedKey, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let key = backend::nodes::first_contact(&backend, &actor, &host, parse_port(&port)?).await?;
@@ -75,7 +75,7 @@ pub struct ComparedKeys {
     pub are_same: bool,
 }
 
-#[server(prefix = "/fn", endpoint = "nodes/host_keys", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/host_keys", input = Json, output = Json)]
 pub async fn compare_host_keys(id: String) -> Result<ComparedKeys, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let keys = backend::nodes::host_keys(&backend, &actor, &id.parse()?).await?;
@@ -90,14 +90,14 @@ pub async fn compare_host_keys(id: String) -> Result<ComparedKeys, AppError> {
 }
 
 /// Pins the key that was compared (`ssh-ed25519 AAAA…`).
-#[server(prefix = "/fn", endpoint = "nodes/trust_host_key", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/trust_host_key", input = Json, output = Json)]
 pub async fn trust_host_key(id: String, key: String) -> Result<(), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     Ok(backend::nodes::trust_host_key(&backend, &actor, &id.parse()?, &key).await?)
 }
 
 /// Really connects; the node's id.
-#[server(prefix = "/fn", endpoint = "nodes/add", input = Json)]
+#[server(prefix = "/fn", endpoint = "nodes/add", input = Json, output = Json)]
 pub async fn add_node(form: NodeForm) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let port = parse_port(&form.port)?;

@@ -34,10 +34,9 @@ where
     T: Clone + PartialEq + serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let (good, problem) = (good(resource), problem(resource));
-    let is_there = Signal::derive(move || good.with(Option::is_some));
-    #[cfg(not(feature = "ssr"))]
-    let is_there = Memo::new(move |_| is_there.get());
+    let good = kept(move || resource.get().and_then(Result::ok));
+    let problem = derived(move || resource.get().and_then(Result::err));
+    let is_there = derived(move || good.with(Option::is_some));
     move || {
         let problem = move || {
             problem
@@ -55,44 +54,36 @@ where
     }
 }
 
-/// The newest value that was loaded. In the browser a memo: it keeps the last one when a reload fails, and tells only of differences.
+/// In the browser a memo: it tells only of differences. (A `Signal` over it would be simpler to name, and a tenth more wasm.)
 #[cfg(not(feature = "ssr"))]
-fn good<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<T>>
-where
-    T: Clone + PartialEq + Send + Sync + 'static,
-{
-    Memo::new(move |before: Option<&Option<T>>| match resource.get() {
-        Some(Ok(value)) => Some(value),
-        _ => before.cloned().flatten(),
-    })
-    .into()
+fn derived<T: PartialEq + Send + Sync + 'static>(
+    read: impl Fn() -> T + Send + Sync + 'static,
+) -> Memo<T> {
+    Memo::new(move |_| read())
 }
 
+/// Keeps the last value that was there.
 #[cfg(not(feature = "ssr"))]
-fn problem<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<AppError>>
-where
-    T: Clone + Send + Sync + 'static,
-{
-    Memo::new(move |_| resource.get().and_then(Result::err)).into()
+fn kept<T: Clone + PartialEq + Send + Sync + 'static>(
+    read: impl Fn() -> Option<T> + Send + Sync + 'static,
+) -> Memo<Option<T>> {
+    Memo::new(move |before: Option<&Option<T>>| read().or_else(|| before.cloned().flatten()))
 }
 
 /// On the server it is read straight from the resource. reactive_graph (0.2.16, `notify_subs`) tells a waiting `Suspense` that a
 /// resource is ready before it marks what depends on it as dirty; a render on another thread could read a memo in between, find it still
 /// empty, and send a page without its body beside the data for it. The browser then stopped on the first element that it missed.
 #[cfg(feature = "ssr")]
-fn good<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<T>>
-where
-    T: Clone + Send + Sync + 'static,
-{
-    Signal::derive(move || resource.get().and_then(Result::ok))
+fn derived<T: Send + Sync + 'static>(read: impl Fn() -> T + Send + Sync + 'static) -> Signal<T> {
+    Signal::derive(read)
 }
 
+/// What is loaded once on the server is never loaded again there.
 #[cfg(feature = "ssr")]
-fn problem<T>(resource: Resource<Result<T, AppError>>) -> Signal<Option<AppError>>
-where
-    T: Clone + Send + Sync + 'static,
-{
-    Signal::derive(move || resource.get().and_then(Result::err))
+fn kept<T: Send + Sync + 'static>(
+    read: impl Fn() -> Option<T> + Send + Sync + 'static,
+) -> Signal<Option<T>> {
+    derived(read)
 }
 
 /// A failed load: what happened, and the way to try again.
