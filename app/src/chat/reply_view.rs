@@ -62,7 +62,8 @@ pub fn ReplyView(turn: Turn) -> impl IntoView {
                     <div class="reply-text">{move || shown.with(|s| s.reasoning.clone())}</div>
                 </details>
             </Show>
-            <div class="reply-text">{move || shown.with(|s| s.text.clone())}</div>
+            // After thinking, models begin with empty lines.
+            <div class="reply-text">{move || shown.with(|s| s.text.trim_start().to_owned())}</div>
             {is_streaming.then(|| view! {
                 <p class="reply-facts">
                     {move || if is_lost.get() { t::reconnecting(language) } else { t::writing(language) }} " "

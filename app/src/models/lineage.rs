@@ -32,13 +32,17 @@ pub fn Links(before: String, links: Vec<Link>) -> impl IntoView {
 #[component]
 pub fn Lineage(shown: Signal<ModelShown>) -> impl IntoView {
     let language = use_language();
-    let lineage = Memo::new(move |_| {
-        shown.with(|s| {
-            let mut all = s.lineage.clone();
-            all.extend(s.deployed.iter().take(1).cloned());
-            all
-        })
-    });
+    let lineage =
+        Memo::new(move |_| {
+            shown.with(|s| {
+                let mut all = s.lineage.clone();
+                let deployed = s.deployed.first().cloned();
+                all.extend(deployed.map(|(name, address)| {
+                    (format!("{} {name}", t::deployed_as(language)), address)
+                }));
+                all
+            })
+        });
     move || {
         let steps = lineage.get();
         (steps.len() > 1).then(|| {

@@ -86,7 +86,7 @@ fn ModelRow(listed: ModelListed) -> impl IntoView {
             <td><span class="mark">{format_name(model.format)}</span></td>
             <td class="number">{model.facts.parameters.map(count)} " " <span class="soft">{model.facts.dtype}</span></td>
             <td class="number">{size(model.facts.size_bytes)}</td>
-            <td>
+            <td class="whole">
                 <Links before=origin links=from/>
                 {(!deployed.is_empty()).then(|| view! { <Links before=t::deployed_as(language).to_owned() links=deployed/> })}
                 {verdict.map(|(state, words)| view! { " " <span class="badge" data-state=state title=words>{t::precision(language)}</span> })}

@@ -9,7 +9,7 @@ texts! {
     models => "Models", "模型";
     nodes => "Nodes", "节点";
     settings => "Settings", "设置";
-    activity => "Activity", "进行中的任务";
+    activity => "Activity", "任务";
     main_navigation => "Main", "主导航";
     language => "Language", "语言";
     theme => "Colours", "配色";

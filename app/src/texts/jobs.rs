@@ -22,7 +22,7 @@ texts! {
     jobs => "Jobs", "任务";
     process => "Process", "进程";
     waiting => "waiting", "等待中";
-    exited => "left", "已退出";
+    exited => "ended", "已退出";
     unreachable_since => "cannot be reached since", "无法连接，始于";
     exit_code => "exit code", "退出码";
     gpus => "GPUs", "GPU";
