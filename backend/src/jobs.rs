@@ -9,7 +9,7 @@ use domain::people::Role;
 
 use crate::hosts::{Slice, read_file};
 use crate::store::{Inserted, NewJobRow};
-use crate::{Actor, Backend, Error, Result, clock, metrics, nodes};
+use crate::{Actor, Backend, Error, Result, clock, metrics, nodes, secrets};
 
 /// A job to be run.
 pub struct NewJob {
@@ -25,8 +25,15 @@ pub struct NewJob {
 }
 
 /// Stores the job and its GPU reservations, then wakes the reconciler. Nothing remote has happened when this returns.
-pub async fn submit(backend: &Backend, new: NewJob) -> Result<JobId> {
+///
+/// The files of its processes are sealed: they hold keys and tokens.
+pub async fn submit(backend: &Backend, mut new: NewJob) -> Result<JobId> {
     let id: JobId = clock::new_id();
+    for process in &mut new.spec.processes {
+        for (_, content) in &mut process.files {
+            *content = secrets::seal_text(backend, id.as_str(), content)?;
+        }
+    }
     let row = NewJobRow {
         id: &id,
         project: &new.project,

@@ -9,6 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use domain::ids::{ProjectId, SecretId, UserId};
@@ -50,7 +52,8 @@ impl Secrets {
         })
     }
 
-    fn seal(&self, id: &SecretId, plain: &[u8]) -> Result<Vec<u8>> {
+    /// `about` is authenticated with it: it opens under the same only.
+    fn seal(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_BYTES];
         random(&mut nonce)?;
         let sealed = self
@@ -59,14 +62,14 @@ impl Secrets {
                 XNonce::from_slice(&nonce),
                 Payload {
                     msg: plain,
-                    aad: id.as_str().as_bytes(),
+                    aad: about.as_bytes(),
                 },
             )
             .map_err(|_| Error::internal("seal a secret")("encryption failed"))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    fn unseal(&self, id: &SecretId, sealed: &[u8]) -> Result<Vec<u8>> {
+    fn unseal(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let (nonce, body) = sealed
             .split_at_checked(NONCE_BYTES)
             .ok_or_else(|| Error::internal("open a secret")("the row is too short"))?;
@@ -75,7 +78,7 @@ impl Secrets {
                 XNonce::from_slice(nonce),
                 Payload {
                     msg: body,
-                    aad: id.as_str().as_bytes(),
+                    aad: about.as_bytes(),
                 },
             )
             .map_err(|_| {
@@ -98,7 +101,7 @@ pub async fn keep(
     plain: &str,
 ) -> Result<SecretId> {
     let id: SecretId = clock::new_id();
-    let sealed = backend.secrets().seal(&id, plain.as_bytes())?;
+    let sealed = backend.secrets().seal(id.as_str(), plain.as_bytes())?;
     backend
         .store()
         .insert_secret(&id, project, creator, name, &sealed, clock::now())
@@ -113,7 +116,28 @@ pub async fn reveal(backend: &Backend, id: &SecretId) -> Result<String> {
         .secret(id)
         .await?
         .ok_or(Error::NotFound("secret"))?;
-    String::from_utf8(backend.secrets().unseal(id, &sealed)?)
+    String::from_utf8(backend.secrets().unseal(id.as_str(), &sealed)?)
+        .map_err(Error::internal("read a secret"))
+}
+
+/// In front of what `seal_text` has sealed.
+const SEALED: &str = "sealed ";
+
+/// Seals a text that stands in a row about `about`.
+pub(crate) fn seal_text(backend: &Backend, about: &str, plain: &str) -> Result<String> {
+    let sealed = backend.secrets().seal(about, plain.as_bytes())?;
+    Ok(format!("{SEALED}{}", BASE64_STANDARD.encode(sealed)))
+}
+
+/// Opens what `seal_text` has sealed.
+pub(crate) fn open_text(backend: &Backend, about: &str, text: &str) -> Result<String> {
+    let sealed = text
+        .strip_prefix(SEALED)
+        .ok_or_else(|| Error::internal("open a text")("it was not sealed"))?;
+    let sealed = BASE64_STANDARD
+        .decode(sealed)
+        .map_err(Error::internal("read a sealed text"))?;
+    String::from_utf8(backend.secrets().unseal(about, &sealed)?)
         .map_err(Error::internal("read a secret"))
 }
 
@@ -129,18 +153,18 @@ mod tests {
         let file = folder.path().join("secrets.key");
         let secrets = Secrets::open(&file).expect("made");
         let (one, other): (SecretId, SecretId) = (clock::new_id(), clock::new_id());
-        let sealed = secrets.seal(&one, b"token").expect("sealed");
+        let sealed = secrets.seal(one.as_str(), b"token").expect("sealed");
         assert!(!sealed.windows(5).any(|w| w == b"token"));
         assert_eq!(
             Secrets::open(&file)
                 .expect("read again")
-                .unseal(&one, &sealed)
+                .unseal(one.as_str(), &sealed)
                 .expect("opens"),
             b"token"
         );
-        assert!(secrets.unseal(&other, &sealed).is_err());
+        assert!(secrets.unseal(other.as_str(), &sealed).is_err());
         let elsewhere = Secrets::open(&folder.path().join("other.key")).expect("made");
-        assert!(elsewhere.unseal(&one, &sealed).is_err());
+        assert!(elsewhere.unseal(one.as_str(), &sealed).is_err());
         let mode = std::fs::metadata(&file)
             .expect("there")
             .permissions()

@@ -9,7 +9,7 @@ use crate::{Result, clock};
 
 /// The processes: rank 0 pulls into `target` on `receiver`, the others offer their folders.
 ///
-/// The key pair is made here, lives in the spec, and is worth nothing once the offers have ended.
+/// The key pair is made here, lives sealed in the spec, and is worth nothing once the offers have ended.
 pub(crate) fn processes(
     receiver: &NodeView,
     target: &str,

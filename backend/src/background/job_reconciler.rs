@@ -5,14 +5,14 @@ use std::sync::Arc;
 use domain::ids::{JobId, NodeId};
 use domain::jobs::observation::{Look, Process, Seen};
 use domain::jobs::transition::{Action, transition};
-use domain::jobs::{Kind, State, Success, cause};
+use domain::jobs::{Kind, ProcessSpec, State, Success, cause};
 use domain::time::Timestamp;
 use futures::future::join_all;
 
 use super::underway::begin;
 use crate::executors::{Executor, Handle, Submitted};
 use crate::store::{JobRow, ProcessRow};
-use crate::{Backend, Result, clock, jobs, nodes};
+use crate::{Backend, Result, clock, jobs, nodes, secrets};
 
 /// How long another process waits before it takes over a job whose holder does not renew its lease any more.
 const LEASE_MILLIS: i64 = 30_000;
@@ -187,6 +187,15 @@ async fn executor(
     Ok((executor, handle(job, rank, node.work_folder)))
 }
 
+/// A process with its files as they are to be written.
+fn opened(backend: &Backend, job: &JobRow, rank: usize) -> Result<ProcessSpec> {
+    let mut process = job.spec.processes[rank].clone();
+    for (_, content) in &mut process.files {
+        *content = secrets::open_text(backend, job.id.as_str(), content)?;
+    }
+    Ok(process)
+}
+
 async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> {
     // Starts go in the order given (the main rank last); stops go side by side.
     let mut stops = Vec::new();
@@ -194,7 +203,8 @@ async fn act(backend: &Backend, job: &JobRow, actions: &[Action]) -> Result<()> 
         match action {
             Action::Start { rank } => {
                 let (executor, handle) = executor(backend, job, *rank).await?;
-                match executor.submit(&handle, &job.spec.processes[*rank]).await {
+                let process = opened(backend, job, *rank)?;
+                match executor.submit(&handle, &process).await {
                     Ok(Submitted::Started | Submitted::Already) => {}
                     Ok(Submitted::Fenced) => {
                         tracing::warn!(job.id = %job.id, rank, "A later launch was here before; this console lets go");

@@ -103,6 +103,25 @@ async fn copy(console: &Console, nodes: &[NodeId], path: &str) -> JobId {
         .expect("submitted")
 }
 
+/// Neither the receiver's folder nor the database holds the copy's private key.
+fn no_key_is_left(console: &Console, work: &Path, job: &JobId) {
+    let folder = work.join(format!("node-1/.trainyard/jobs/{job}/0"));
+    assert!(
+        folder.join("known_hosts").exists(),
+        "the files were laid down"
+    );
+    assert!(!folder.join("key").exists(), "the receiver keeps the key");
+    for file in std::fs::read_dir(&console.folder)
+        .expect("listed")
+        .flatten()
+    {
+        let bytes = std::fs::read(file.path()).expect("read");
+        let text = b"PRIVATE KEY";
+        let is_in = bytes.windows(text.len()).any(|window| window == text);
+        assert!(!is_in, "{} holds a private key", file.path().display());
+    }
+}
+
 #[tokio::test]
 async fn the_bytes_go_from_sender_to_receiver_and_the_key_is_gone_afterwards() {
     let (sender, receiver) = (Sshd::start(), Sshd::start());
@@ -152,6 +171,7 @@ async fn the_bytes_go_from_sender_to_receiver_and_the_key_is_gone_afterwards() {
         "{}",
         sender.authorized_keys()
     );
+    no_key_is_left(&console, work.path(), &job);
     // Again: everything is there, nothing is sent.
     let before = sender_wire.bytes();
     let job = copy(&console, &nodes, &path).await;
@@ -196,6 +216,7 @@ async fn a_sender_that_goes_away_in_mid_copy_fails_it_and_nothing_looks_loadable
         panic!("a broken copy is no success")
     };
     assert!(cause.en.contains("broke off"), "{cause}");
+    no_key_is_left(&console, work.path(), &job);
     assert!(
         !sender.authorized_keys().contains("trainyard-"),
         "{}",
@@ -221,8 +242,83 @@ async fn a_file_with_another_content_stops_a_copy() {
         cause.en.contains("differs from the one that is here"),
         "{cause}"
     );
+    no_key_is_left(&console, work.path(), &job);
     assert_eq!(
         std::fs::read_to_string(other.join("latest_checkpointed_iteration.txt")).expect("there"),
         "2"
     );
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("unpoisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_copy_leaves_no_key_and_nothing_that_was_logged_is_secret() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    // Of the whole process, so also of the tests beside this one.
+    tracing_subscriber::util::SubscriberInitExt::try_init(subscriber).expect("the only subscriber");
+    let (sender, receiver) = (Sshd::start(), Sshd::start());
+    let wire = Wire::to(sender.port).await;
+    let work = tempfile::tempdir().expect("a folder");
+    let path = lay_model(work.path());
+    let console = Console::start().await;
+    let nodes = console
+        .nodes_at(
+            &[(&sender, wire.port), (&receiver, receiver.port)],
+            work.path(),
+        )
+        .await;
+    wire.limit.store(SHARD as u64 / 2, Ordering::Relaxed);
+    let job = copy(&console, &nodes, &path).await;
+    console
+        .until(&job, "it runs", |view| view.state == State::Running)
+        .await;
+    wait_until("half of the shard went over the wire", || {
+        wire.bytes() > SHARD as u64 / 2
+    })
+    .await;
+    let key = work
+        .path()
+        .join(format!("node-1/.trainyard/jobs/{job}/0/key"));
+    let of_this_copy = std::fs::read_to_string(key).expect("the key is there meanwhile");
+    wire.limit.store(u64::MAX, Ordering::Relaxed);
+    backend::jobs::stop(&console.backend, &console.actor, &job)
+        .await
+        .expect("asked");
+    console.until_ended(&job).await;
+    no_key_is_left(&console, work.path(), &job);
+    let logged = lines.0.lock().expect("unpoisoned").clone();
+    let logged = String::from_utf8_lossy(&logged);
+    let moved = |line: &str| line.contains("A job moved on") && line.contains(job.as_str());
+    assert!(logged.lines().any(moved));
+    for (name, secret) in [
+        ("the copy's", of_this_copy),
+        ("the node's", sender.private_key()),
+    ] {
+        // The line of the key that tells one from another.
+        let body = secret.lines().nth(3).expect("an OpenSSH key");
+        assert!(
+            body.len() > 60 && !logged.contains(body),
+            "{name} key was logged"
+        );
+    }
+    assert!(!logged.contains("PRIVATE KEY") && !logged.contains("a long password"));
 }

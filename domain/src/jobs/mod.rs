@@ -63,7 +63,8 @@ pub struct ProcessSpec {
     pub gpus: Vec<u32>,
     /// Body of `run.sh`, POSIX sh, run in the node's environment with the work folder as current folder.
     pub script: String,
-    /// Files written beside run.sh before the start, with mode 0600: (name, content). For keys and tokens, which must not stand in a script.
+    /// Files written beside run.sh before the start, with mode 0600: (name, content). For keys and tokens, which must not stand in a script;
+    /// the store has the contents sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<(String, String)>,
 }

@@ -130,6 +130,9 @@ pub fn pull(target: &str, senders: &[Sender], is_checkpoint: bool) -> String {
     let mut text = format!(
         r#"here=$OLDPWD
 target={target} stage={stage}
+# However this ends, the key does not stay.
+trap 'rm -f "$here/{key}"' EXIT
+trap 'exit 143' TERM INT HUP
 umask 022
 sum() {{ s=$(sha256sum < "$1") && printf '%s' "${{s%% *}}"; }}
 # $1 name, $2 port, $3 login: everything that this sender has and neither target nor stage do.
@@ -179,6 +182,7 @@ mkdir -p "$stage" || exit 73
         target = quote(target),
         stage = quote(&format!("{parent}/.{name}.incoming")),
         remote = file::REMOTE,
+        key = file::KEY,
     );
     for sender in senders {
         // Writing to a String cannot fail.
@@ -208,10 +212,8 @@ done
   mkdir -p "$target/$(dirname "$path")" && mv "$stage/$path" "$target/$path" || exit 1
 done || exit 1
 rm -rf "$stage"
-rm -f "$here/{key}"
 echo "Complete in $target"
 "#,
-        key = file::KEY,
     );
     text
 }
