@@ -139,8 +139,8 @@ pub async fn export(
         .ok_or_else(|| {
             wrong(
                 "output",
-                "The main node has no ms-swift. Prepare it first.",
-                "主节点未安装 ms-swift，请先准备节点。",
+                format!("{} has no ms-swift. Install it there, or log in to the environment that has it; then look at the node again.", main.node.name),
+                format!("{} 上没有安装 ms-swift。请在该环境中安装，或改为登录已安装的环境，然后重新检查节点。", main.node.name),
             )
         })?;
     let store = backend.store();

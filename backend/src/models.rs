@@ -331,8 +331,8 @@ pub async fn convert(
         .ok_or_else(|| {
             wrong(
                 "output",
-                "The model's node has no ms-swift. Prepare it first.",
-                "模型所在节点未安装 ms-swift，请先准备节点。",
+                format!("{} has no ms-swift. Install it there, or log in to the environment that has it; then look at the node again.", node.node.name),
+                format!("{} 上没有安装 ms-swift。请在该环境中安装，或改为登录已安装的环境，然后重新检查节点。", node.node.name),
             )
         })?;
     let output = if options.output.trim().is_empty() {

@@ -14,20 +14,21 @@ use serde::Deserialize;
 
 use crate::executors::{ContainerExecutor, Executor, SshExecutor};
 use crate::hosts::{self, Host, HostError, HostKey, InsideHost, Limits, Login, SshHost};
+use crate::store::{NewNodeRow, NodeInserted};
 use crate::{Actor, Backend, Error, Result, clock, secrets};
 
-/// Which cluster a new node joins.
+/// Which cluster a new node is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Joins {
+pub enum InCluster {
     Known(ClusterId),
-    /// One of this name, made together with the node.
+    /// Made together with the node, which becomes its main one.
     New(String),
 }
 
 /// What a person says of a new node.
 #[derive(Debug, Clone)]
 pub struct NewNode {
-    pub cluster: Joins,
+    pub cluster: InCluster,
     pub name: String,
     pub address: Address,
     /// OpenSSH text, unencrypted.
@@ -76,27 +77,22 @@ pub async fn get(backend: &Backend, actor: &Actor, id: &NodeId) -> Result<NodeVi
         .ok_or(Error::NotFound("node"))
 }
 
-/// Connects, probes, then stores the node, with its cluster where that is new: nothing half-known stays. Findings are on `host`,
-/// `port`, `user`, `private_key`, `host_key`, `work_folder`, `name`, `cluster` and `cluster_name`.
+/// Connects, probes, then stores the node: nothing half-known stays. Findings are on `host`, `port`, `user`, `private_key`,
+/// `host_key`, `work_folder`, `name` and `cluster_name`.
 pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<NodeId> {
     actor.needs(Role::Admin)?;
-    let mut findings = written_wrong(&new);
-    let clusters = backend.store().clusters(&actor.project).await?;
-    let cluster = match &new.cluster {
-        Joins::Known(id) => clusters.iter().find(|known| known.id == *id).cloned(),
-        Joins::New(name) => Some(cluster(&actor.project, name.trim(), false)),
-    };
-    let Some(cluster) = cluster else {
-        return Err(Error::NotFound("cluster"));
-    };
-    let is_new = matches!(new.cluster, Joins::New(_));
-    // Seen before anything is said to the machine; storing them looks again.
-    if is_new && clusters.iter().any(|known| known.name == cluster.name) {
-        findings.push(name_taken("cluster_name", &cluster.name));
-    }
+    let findings = written_wrong(&new);
     if !findings.is_empty() {
         return Err(Error::Invalid(findings));
     }
+    let (cluster, is_new) = match &new.cluster {
+        InCluster::New(name) => (cluster(&actor.project, name.trim(), false), true),
+        InCluster::Known(id) => {
+            let all = backend.store().clusters(&actor.project).await?;
+            let known = all.into_iter().find(|cluster| cluster.id == *id);
+            (known.ok_or(Error::NotFound("cluster"))?, false)
+        }
+    };
     let login = Login {
         address: new.address.clone(),
         private_key: new.private_key.clone(),
@@ -113,14 +109,7 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
             "登录成功，但 PATH 中没有 `megatron` 或 `swift`。请登录到装有 ms-swift 的环境（容器请用其 SSH 端口），或先准备节点。",
         )]));
     }
-    let key = secrets::keep(
-        backend,
-        &actor.project,
-        &actor.user,
-        &format!("key of {}", new.name),
-        &new.private_key,
-    )
-    .await?;
+    let (key, sealed_key) = secrets::sealed(backend, &new.private_key)?;
     let node = Node {
         id: clock::new_id(),
         project_id: actor.project.clone(),
@@ -136,16 +125,17 @@ pub async fn add_node(backend: &Backend, actor: &Actor, new: NewNode) -> Result<
         is_rehearsal: false,
         created_at: clock::now(),
     };
-    let store = backend.store();
-    let (is_stored, taken) = if is_new {
-        let stored = store.insert_cluster_with(&cluster, &node, &actor.user);
-        (stored.await?, name_taken("cluster_name", &cluster.name))
-    } else {
-        let stored = store.insert_node(&node, &actor.user);
-        (stored.await?, name_taken("name", &node.name))
+    let row = NewNodeRow {
+        cluster: is_new.then_some(&cluster),
+        node: &node,
+        sealed_key: &sealed_key,
+        creator: &actor.user,
     };
-    if !is_stored {
-        return Err(Error::Invalid(vec![taken]));
+    let taken = |field, name| Error::Invalid(vec![name_taken(field, name)]);
+    match backend.store().insert_node_with_key(row).await? {
+        NodeInserted::New => {}
+        NodeInserted::ClusterTaken => return Err(taken("cluster_name", &cluster.name)),
+        NodeInserted::NameTaken => return Err(taken("name", &node.name)),
     }
     backend
         .store()
@@ -392,7 +382,7 @@ fn written_wrong(new: &NewNode) -> Vec<Finding> {
             "请填写节点名称。",
         ));
     }
-    if matches!(&new.cluster, Joins::New(name) if name.trim().is_empty()) {
+    if matches!(&new.cluster, InCluster::New(name) if name.trim().is_empty()) {
         findings.push(Finding::stops(
             "cluster_name",
             "Write a name for the cluster.",

@@ -16,6 +16,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use domain::ids::{ProjectId, SecretId, UserId};
 
 use crate::error::{Error, Result};
+use crate::store::NewSecretRow;
 use crate::{Backend, clock};
 
 const NONCE_BYTES: usize = 24;
@@ -92,6 +93,13 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|error| Error::internal("read random bytes")(error.to_string()))
 }
 
+/// `plain` sealed, with the id under which it opens once it is stored.
+pub(crate) fn sealed(backend: &Backend, plain: &str) -> Result<(SecretId, Vec<u8>)> {
+    let id: SecretId = clock::new_id();
+    let sealed = backend.secrets().seal(id.as_str(), plain.as_bytes())?;
+    Ok((id, sealed))
+}
+
 /// Stores `plain` and gives the id under which it can be opened.
 pub async fn keep(
     backend: &Backend,
@@ -100,12 +108,16 @@ pub async fn keep(
     name: &str,
     plain: &str,
 ) -> Result<SecretId> {
-    let id: SecretId = clock::new_id();
-    let sealed = backend.secrets().seal(id.as_str(), plain.as_bytes())?;
-    backend
-        .store()
-        .insert_secret(&id, project, creator, name, &sealed, clock::now())
-        .await?;
+    let (id, sealed) = sealed(backend, plain)?;
+    let new = NewSecretRow {
+        id: &id,
+        project,
+        creator,
+        name,
+        sealed: &sealed,
+        now: clock::now(),
+    };
+    backend.store().insert_secret(new).await?;
     Ok(id)
 }
 

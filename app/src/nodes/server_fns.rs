@@ -102,8 +102,8 @@ pub async fn add_node(form: NodeForm) -> Result<String, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let port = parse_port(&form.port)?;
     let cluster = match form.cluster.as_str() {
-        "" => backend::nodes::Joins::New(form.cluster_name.clone()),
-        id => backend::nodes::Joins::Known(id.parse()?),
+        "" => backend::nodes::InCluster::New(form.cluster_name.clone()),
+        id => backend::nodes::InCluster::Known(id.parse()?),
     };
     let new = new_node(form, cluster, port);
     Ok(backend::nodes::add_node(&backend, &actor, new)
@@ -128,7 +128,11 @@ fn parse_port(text: &str) -> Result<u16, AppError> {
 }
 
 #[cfg(feature = "ssr")]
-fn new_node(form: NodeForm, cluster: backend::nodes::Joins, port: u16) -> backend::nodes::NewNode {
+fn new_node(
+    form: NodeForm,
+    cluster: backend::nodes::InCluster,
+    port: u16,
+) -> backend::nodes::NewNode {
     use domain::nodes::{Address, Environment};
     backend::nodes::NewNode {
         cluster,

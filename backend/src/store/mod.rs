@@ -19,7 +19,9 @@ mod secrets;
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
 pub use metrics::Origin;
+pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
+pub use secrets::NewSecretRow;
 
 use std::path::Path;
 use std::str::FromStr;

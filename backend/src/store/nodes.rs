@@ -5,10 +5,30 @@ use domain::language::Text;
 use domain::nodes::{Address, Cluster, Node, NodeView, Probe, Reservation, Unreachable};
 use domain::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Executor, Row, Sqlite};
+use sqlx::{Row, SqliteExecutor};
 
+use super::secrets::{NewSecretRow, insert_secret_by};
 use super::{Store, failed, from_json, parsed, to_json};
 use crate::error::Result;
+
+/// A node as it is first stored.
+pub struct NewNodeRow<'a> {
+    /// None: it is there already.
+    pub cluster: Option<&'a Cluster>,
+    pub node: &'a Node,
+    pub sealed_key: &'a [u8],
+    pub creator: &'a UserId,
+}
+
+/// What came of storing one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeInserted {
+    New,
+    /// The project has a cluster of that name.
+    ClusterTaken,
+    /// The cluster has a node of that name.
+    NameTaken,
+}
 
 fn small(row: &SqliteRow, column: &str) -> u32 {
     u32::try_from(row.get::<i64, _>(column)).unwrap_or_default()
@@ -70,80 +90,10 @@ fn cluster(row: &SqliteRow) -> Result<Cluster> {
     })
 }
 
-async fn insert_cluster_in(
-    executor: impl Executor<'_, Database = Sqlite>,
-    cluster: &Cluster,
-    creator: &UserId,
-) -> Result<bool> {
-    let done = sqlx::query(
-        "insert into clusters (id, project_id, created_by, name, is_rehearsal, created_at) values ($1, $2, $3, $4, $5, $6) \
-         on conflict do nothing",
-    )
-    .bind(cluster.id.as_str())
-    .bind(cluster.project_id.as_str())
-    .bind(creator.as_str())
-    .bind(&cluster.name)
-    .bind(i64::from(cluster.is_rehearsal))
-    .bind(cluster.created_at.0)
-    .execute(executor)
-    .await
-    .map_err(failed("store a cluster"))?;
-    Ok(done.rows_affected() > 0)
-}
-
-async fn insert_node_in(
-    executor: impl Executor<'_, Database = Sqlite>,
-    node: &Node,
-    creator: &UserId,
-) -> Result<bool> {
-    let done = sqlx::query(
-        "insert into nodes (id, project_id, created_by, cluster_id, rank, name, host, port, login, key_secret_id, host_key, \
-         environment, work_folder, mounts, is_rehearsal, created_at) \
-         select $1, $2, $3, $4, (select coalesce(max(rank) + 1, 0) from nodes where cluster_id = $4), $5, $6, $7, $8, $9, $10, \
-         $11, $12, $13, $14, $15 where true on conflict do nothing",
-    )
-    .bind(node.id.as_str())
-    .bind(node.project_id.as_str())
-    .bind(creator.as_str())
-    .bind(node.cluster_id.as_str())
-    .bind(&node.name)
-    .bind(&node.address.host)
-    .bind(i64::from(node.address.port))
-    .bind(&node.address.user)
-    .bind(node.key.as_str())
-    .bind(&node.host_key)
-    .bind(to_json(&node.environment)?)
-    .bind(&node.work_folder)
-    .bind(to_json(&node.mounts)?)
-    .bind(i64::from(node.is_rehearsal))
-    .bind(node.created_at.0)
-    .execute(executor)
-    .await
-    .map_err(failed("store a node"))?;
-    Ok(done.rows_affected() > 0)
-}
-
 impl Store {
     /// False: the project has a cluster of that name.
     pub async fn insert_cluster(&self, cluster: &Cluster, creator: &UserId) -> Result<bool> {
-        insert_cluster_in(&self.writer, cluster, creator).await
-    }
-
-    /// A cluster and its first node, both or neither. False: the project has a cluster of that name.
-    pub async fn insert_cluster_with(
-        &self,
-        cluster: &Cluster,
-        node: &Node,
-        creator: &UserId,
-    ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
-        if !insert_cluster_in(&mut *transaction, cluster, creator).await?
-            || !insert_node_in(&mut *transaction, node, creator).await?
-        {
-            return Ok(false);
-        }
-        transaction.commit().await.map_err(failed("commit"))?;
-        Ok(true)
+        insert_cluster_by(&self.writer, cluster, creator).await
     }
 
     pub async fn clusters(&self, project: &ProjectId) -> Result<Vec<Cluster>> {
@@ -157,7 +107,32 @@ impl Store {
 
     /// The rank is the next free one of its cluster. False: the cluster has a node of that name.
     pub async fn insert_node(&self, node: &Node, creator: &UserId) -> Result<bool> {
-        insert_node_in(&self.writer, node, creator).await
+        insert_node_by(&self.writer, node, creator).await
+    }
+
+    /// A node with its key and, where it is the first of one, its cluster: all or nothing.
+    pub async fn insert_node_with_key(&self, new: NewNodeRow<'_>) -> Result<NodeInserted> {
+        let NewNodeRow { node, creator, .. } = new;
+        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        if let Some(cluster) = new.cluster
+            && !insert_cluster_by(&mut *transaction, cluster, creator).await?
+        {
+            return Ok(NodeInserted::ClusterTaken);
+        }
+        let key = NewSecretRow {
+            id: &node.key,
+            project: &node.project_id,
+            creator,
+            name: &format!("key of {}", node.name),
+            sealed: new.sealed_key,
+            now: node.created_at,
+        };
+        insert_secret_by(&mut *transaction, key).await?;
+        if !insert_node_by(&mut *transaction, node, creator).await? {
+            return Ok(NodeInserted::NameTaken);
+        }
+        transaction.commit().await.map_err(failed("commit"))?;
+        Ok(NodeInserted::New)
     }
 
     pub async fn node(&self, id: &NodeId) -> Result<Option<Node>> {
@@ -259,4 +234,57 @@ impl Store {
         .map_err(failed("note an unreachable node"))?;
         Ok(())
     }
+}
+
+async fn insert_cluster_by(
+    executor: impl SqliteExecutor<'_>,
+    cluster: &Cluster,
+    creator: &UserId,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "insert into clusters (id, project_id, created_by, name, is_rehearsal, created_at) values ($1, $2, $3, $4, $5, $6) \
+         on conflict do nothing",
+    )
+    .bind(cluster.id.as_str())
+    .bind(cluster.project_id.as_str())
+    .bind(creator.as_str())
+    .bind(&cluster.name)
+    .bind(i64::from(cluster.is_rehearsal))
+    .bind(cluster.created_at.0)
+    .execute(executor)
+    .await
+    .map_err(failed("store a cluster"))?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn insert_node_by(
+    executor: impl SqliteExecutor<'_>,
+    node: &Node,
+    creator: &UserId,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "insert into nodes (id, project_id, created_by, cluster_id, rank, name, host, port, login, key_secret_id, host_key, \
+         environment, work_folder, mounts, is_rehearsal, created_at) \
+         select $1, $2, $3, $4, (select coalesce(max(rank) + 1, 0) from nodes where cluster_id = $4), $5, $6, $7, $8, $9, $10, \
+         $11, $12, $13, $14, $15 where true on conflict do nothing",
+    )
+    .bind(node.id.as_str())
+    .bind(node.project_id.as_str())
+    .bind(creator.as_str())
+    .bind(node.cluster_id.as_str())
+    .bind(&node.name)
+    .bind(&node.address.host)
+    .bind(i64::from(node.address.port))
+    .bind(&node.address.user)
+    .bind(node.key.as_str())
+    .bind(&node.host_key)
+    .bind(to_json(&node.environment)?)
+    .bind(&node.work_folder)
+    .bind(to_json(&node.mounts)?)
+    .bind(i64::from(node.is_rehearsal))
+    .bind(node.created_at.0)
+    .execute(executor)
+    .await
+    .map_err(failed("store a node"))?;
+    Ok(done.rows_affected() > 0)
 }

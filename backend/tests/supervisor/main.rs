@@ -1,13 +1,14 @@
 //! The supervisor against a real OpenSSH server: launches, ends, and the faults that break job runners.
 
+mod added;
 mod away;
+
 mod chat;
 mod container;
 mod followed;
 mod gpus;
 mod launch;
 mod leases;
-mod nodes;
 mod places;
 mod stops;
 mod support;

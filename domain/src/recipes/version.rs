@@ -67,8 +67,8 @@ pub fn same_version(nodes: &[(&str, Option<&str>)]) -> Result<Version, Finding> 
         let version = text.and_then(Version::parse).ok_or_else(|| {
             Finding::stops(
                 "cluster",
-                format!("{name} has no ms-swift. Prepare it first."),
-                format!("{name} 上没有安装 ms-swift，请先准备该节点。"),
+                format!("{name} has no ms-swift. Install it there, or log in to the environment that has it; then look at the node again."),
+                format!("{name} 上没有安装 ms-swift。请在该环境中安装，或改为登录已安装的环境，然后重新检查节点。"),
             )
         })?;
         match first {
