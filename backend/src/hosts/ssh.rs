@@ -4,13 +4,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_ssh2_tokio::client::{AuthMethod, Client, ServerCheckMethod};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::nodes::Address;
-use russh::{ChannelMsg, Preferred, cipher, client};
+use russh::{Channel, ChannelMsg, Preferred, cipher, client};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -19,6 +19,8 @@ use super::{Exit, Host, HostError, Limits, Output, Wire};
 /// sshd allows ten sessions on a connection by default; eight leave room for a person's own.
 const SESSIONS: usize = 8;
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long the node may refuse sessions for.
+const REFUSED: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const KEEP_ALIVES_MISSED: usize = 3;
 
@@ -81,10 +83,9 @@ impl SshHost {
         limits: Limits,
     ) -> Result<Output, HostError> {
         let client = self.client().await?;
-        let mut channel = timeout(CONNECT, client.get_channel())
+        let mut channel = timeout(CONNECT, open_channel(&client))
             .await
-            .map_err(|_| HostError::TimedOut(CONNECT))?
-            .map_err(|error| HostError::Broken(error.to_string()))?;
+            .map_err(|_| HostError::TimedOut(CONNECT))??;
         let broken = |error: russh::Error| HostError::Broken(error.to_string());
         channel.exec(true, command).await.map_err(broken)?;
         // Fed beside reading: a command that answers before it has read everything would otherwise stall both sides.
@@ -150,7 +151,7 @@ impl Host for SshHost {
         let open = async {
             let client = self.client().await?;
             let broken = |error: &dyn std::fmt::Display| HostError::Broken(error.to_string());
-            let channel = client.get_channel().await.map_err(|error| broken(&error))?;
+            let channel = open_channel(&client).await?;
             channel
                 .exec(true, command)
                 .await
@@ -200,6 +201,25 @@ impl Host for SshHost {
             .await
             .map_err(|_| HostError::TimedOut(CONNECT))??;
         Ok(Box::new(channel.into_stream()))
+    }
+}
+
+/// Opens a session. sshd still counts sessions that have just been closed, so that eight ends and eight beginnings at once look like
+/// sixteen to it: what it refuses is asked for again.
+async fn open_channel(client: &Client) -> Result<Channel<client::Msg>, HostError> {
+    use async_ssh2_tokio::Error::SshError;
+    let begun = Instant::now();
+    loop {
+        match client.get_channel().await {
+            Ok(channel) => return Ok(channel),
+            Err(SshError(russh::Error::ChannelOpenFailure(_))) => {
+                if begun.elapsed() > REFUSED {
+                    return Err(HostError::Busy(REFUSED));
+                }
+                tokio::time::sleep(REFUSED / 40).await;
+            }
+            Err(error) => return Err(HostError::Broken(error.to_string())),
+        }
     }
 }
 
@@ -275,4 +295,19 @@ async fn connect(login: &Login) -> Result<Client, HostError> {
         },
         other => HostError::Broken(other.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_open_connection_is_noticed_within_half_a_minute() {
+        // russh's own defaults would wait for ever.
+        let config = transport();
+        let interval = config.keepalive_interval.expect("keep-alives are on");
+        let times = u32::try_from(config.keepalive_max).expect("a few");
+        assert!(times > 0 && interval * times <= Duration::from_secs(30));
+        assert!(config.nodelay);
+    }
 }

@@ -109,3 +109,21 @@ async fn a_call_waits_for_a_session_no_longer_than_it_may_take() {
     held.pop();
     assert!(host.run("true", Bytes::new(), Limits::LOOK).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_node_serves_at_most_eight_sessions_at_once() {
+    let (sshd, folder) = (Sshd::start(), tempfile::tempdir().expect("a folder"));
+    let host = sshd.host().await;
+    // Each leaves a file while it runs, and says how many there are: counted on the node.
+    let command = format!(
+        "cd {} && touch $$ && sleep 0.2 && ls | wc -l && sleep 0.2 && rm $$",
+        folder.path().display()
+    );
+    let calls = (0..60).map(|_| host.run(&command, Bytes::new(), Limits::of_secs(20)));
+    let mut most = 0;
+    for output in futures::future::join_all(calls).await {
+        let counted = output.expect("none is refused").text();
+        most = most.max(counted.trim().parse().expect("a number"));
+    }
+    assert_eq!(most, 8);
+}
