@@ -143,3 +143,17 @@ async fn a_stop_leaves_strangers_alone() {
     stranger.kill().expect("ended");
     stranger.wait().expect("ended");
 }
+
+#[tokio::test]
+async fn programs_are_asked_to_leave_their_environment_as_it_is() {
+    let (sshd, work) = (Sshd::start(), tempfile::tempdir().expect("a folder"));
+    let console = Console::start().await;
+    let nodes = console.nodes(&sshd, work.path(), 1).await;
+    // setproctitle, with which engines rename their workers, erases it otherwise, and the cookie with it.
+    let script = "sh -c 'echo \"$SPT_NOENV $TRAINYARD_COOKIE\"'";
+    let job = console
+        .submit("key", Success::ExitCode, &[(&nodes[0], script)])
+        .await;
+    assert_eq!(console.until_ended(&job).await.state, State::Succeeded);
+    assert_eq!(console.log(&job, 0).await, format!("1 {job}.0.1\n"));
+}
