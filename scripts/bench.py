@@ -1,4 +1,6 @@
-"""Measures the release console against two rehearsal nodes. Called by bench.sh with the target folder."""
+"""Measures the release console against two rehearsal nodes. Called by bench.sh with the target folder.
+
+With BENCH_COLD=1 also what a first day takes, in fresh clones of the committed state: an hour or so."""
 import datetime
 import json
 import os
@@ -27,7 +29,7 @@ def row(id, ours, unit, goal, met, command):
         "id": id, "ours": ours, "unit": unit, "goal": goal, "met": met, "peer": None, "peer_figure": None, "command": command,
         "machine": f"{os.cpu_count()} cores, {cpu}", "date": datetime.date.today().isoformat(),
     })
-    print(f"  {id:<28} {ours:>10} {unit:<10} goal {goal}")
+    print(f"  {id:<28} {ours:>10} {unit:<10} goal {goal or 'none'}", flush=True)
 
 
 def start(data, rehearsal=None):
@@ -45,12 +47,12 @@ def answers():
         return False
 
 
-def until(what, is_there, seconds=30):
+def until(what, is_there, seconds=30, pause=0.001):
     deadline = time.monotonic() + seconds
     while not is_there():
         if time.monotonic() > deadline:
             sys.exit(f"waited in vain until {what}")
-        time.sleep(0.001)
+        time.sleep(pause)
 
 
 def stop(process):
@@ -58,7 +60,61 @@ def stop(process):
     process.wait(30)
 
 
+def up(clone, env, seconds):
+    """Runs `make up` until it prints its address, ends it as Ctrl-C does, and answers how long that took. Nodes stay up."""
+    log = folder / "up.log"
+    begun = time.monotonic()
+    with open(log, "w") as out:
+        process = subprocess.Popen(["make", "up"], cwd=clone, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    try:
+        until("make up prints its address", lambda: process.poll() is not None or f"http://{env['TRAINYARD_LISTEN']}/" in log.read_text(), seconds, 0.05)
+        took = time.monotonic() - begun
+    finally:
+        is_up = process.poll() is None
+        if is_up:
+            os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+    return took if is_up else sys.exit(log.read_text())
+
+
+def cold():
+    """The first `make up` and the first `make test`, each in a fresh clone with an empty CARGO_HOME; and the second `make test`."""
+    def fresh(name):
+        here = folder / name
+        subprocess.run(["git", "clone", "-q", root, here / "clone"], check=True)
+        # In front of an installed wasm-bindgen, so that it is installed again.
+        (here / "bin").mkdir()
+        (here / "bin/wasm-bindgen").write_text("#!/bin/sh\nexit 1\n")
+        (here / "bin/wasm-bindgen").chmod(0o755)
+        env = {**os.environ, **nodes, "CARGO_HOME": str(here / "cargo"), "npm_config_cache": str(here / "npm"), "PATH": f"{here}/bin:{os.environ['PATH']}",
+               "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(pathlib.Path.home() / ".rustup")), "TRAINYARD_DATA": str(here / "data")}
+        env.pop("CARGO_TARGET_DIR", None)
+        return here, env
+
+    def test(here, env):
+        begun = time.monotonic()
+        tested = subprocess.run(["make", "test"], cwd=here / "clone", env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if tested.returncode:
+            sys.exit(tested.stdout + tested.stderr)
+        return time.monotonic() - begun
+
+    how = "fresh clone, empty CARGO_HOME and target, no wasm-bindgen; toolchain and Debian packages there"
+    here, env = fresh("cold-up")
+    try:
+        seconds = up(here / "clone", env, 3600)
+    finally:
+        subprocess.run([here / "clone/scripts/down.sh"], env=env, stdout=subprocess.DEVNULL)
+    row("make_up_cold", round(seconds), "s", "≤ 900", seconds <= 900, f"make up until the address is printed: {how}")
+    shutil.rmtree(here)
+    here, env = fresh("cold-test")
+    row("make_test_cold", round(test(here, env)), "s", None, None, f"make test: {how}, empty npm cache")
+    row("make_test_warm", round(test(here, env)), "s", None, None, "make test, the second time in that clone")
+    shutil.rmtree(here)
+
+
 folder = pathlib.Path(tempfile.mkdtemp(prefix="trainyard-bench-"))
+nodes = {"TRAINYARD_LISTEN": listen, "TRAINYARD_REHEARSAL_PORT": "2399", "TRAINYARD_REHEARSAL_FIRST_ADDRESS": "51"}
+process = None
 try:
     # From exec to the first answer, database made and migrated on the way.
     starts = []
@@ -73,8 +129,13 @@ try:
     wasm = (root / "target/site/pkg/trainyard_bg.wasm.br").stat().st_size / 1000
     row("wasm_brotli", round(wasm, 1), "KB", "≤ 600", wasm <= 600, "size of trainyard_bg.wasm.br")
 
-    env = {**os.environ, "TRAINYARD_DATA": str(folder), "TRAINYARD_REHEARSAL_PORT": "2399", "TRAINYARD_REHEARSAL_FIRST_ADDRESS": "51"}
-    subprocess.run([root / "scripts/rehearsal_up.sh"], env=env, check=True, stdout=subprocess.DEVNULL)
+    # Everything is built and both nodes are up when the second run begins.
+    env = {**os.environ, **nodes, "TRAINYARD_DATA": str(folder)}
+    up(root, env, 900)
+    seconds = up(root, env, 900)
+    row("make_up_warm", round(seconds, 1), "s", "≤ 30", seconds <= 30, "make up until the address is printed, the second time")
+    shutil.rmtree(folder / "console")
+
     process = start(folder / "console", folder / "rehearsal/cluster.json")
     log = folder / "console.log"
     until("the link is printed", lambda: re.search(r"http://\S+/setup\?token=\S+", log.read_text()))
@@ -108,9 +169,11 @@ try:
     row("line_to_pixel_median", round(middle), "ms", "≤ 300", middle <= 300, f"a training run's lines until the chart shows them, {len(delays)} lines, Chromium headless")
     row("line_to_pixel_p95", round(worst), "ms", "≤ 300", worst <= 300, "the same, 95th percentile")
     stop(process)
+    if os.environ.get("BENCH_COLD"):
+        cold()
 finally:
     # Also when a measurement failed on the way.
-    if process.poll() is None:
+    if process and process.poll() is None:
         stop(process)
     subprocess.run([root / "scripts/down.sh"], env={**os.environ, "TRAINYARD_DATA": str(folder)}, stdout=subprocess.DEVNULL)
     shutil.rmtree(folder, ignore_errors=True)
@@ -118,5 +181,6 @@ finally:
 (root / "docs/benchmarks.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 lines = ["# Benchmarks", "", "Written by `make bench`; a row that was not measured in that run is not here. The console is the release build, the rehearsal the dev build.", "",
          f"{rows[0]['machine']}, {rows[0]['date']}.", "", "| what | ours | goal | met | how |", "|---|---|---|---|---|"]
-lines += [f"| {r['id']} | {r['ours']} {r['unit']} | {r['goal']} | {'yes' if r['met'] else '**no**'} | {r['command']} |" for r in rows]
+verdicts = {True: "yes", False: "**no**", None: "–"}
+lines += [f"| {r['id']} | {r['ours']} {r['unit']} | {r['goal'] or '–'} | {verdicts[r['met']]} | {r['command']} |" for r in rows]
 (root / "docs/benchmarks.md").write_text("\n".join(lines) + "\n")

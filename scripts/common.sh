@@ -7,8 +7,8 @@ data=${TRAINYARD_DATA:-data}
 site=target/site          # rust-embed reads it from here in a dev build, so it does not follow CARGO_TARGET_DIR
 listen=${TRAINYARD_LISTEN:-127.0.0.1:7860}
 
-# Where cargo installs programs; not everybody has it on the path.
-export PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+# Where cargo installs programs; not everybody has it on the path. First, so that what is installed here is what runs.
+export PATH=${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH
 
 # step "what" command…  names a step, runs it, says how long it took; its output appears only when it fails. On a terminal, the seconds
 # and the last line of the output stand beside the name while it runs.
