@@ -14,3 +14,4 @@ pub mod schedule;
 pub mod settings;
 pub mod tfevents;
 pub mod torchrun;
+pub mod world;

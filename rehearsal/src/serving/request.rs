@@ -1,63 +1,18 @@
 //! Requests as they come over HTTP: read, checked, and turned into a prompt and a way to sample.
 
+mod fields;
+mod refusal;
+mod sampling;
+
 use serde_json::{Map, Value, json};
 
 use super::protocol::Sampling;
 use super::template::ChatTemplate;
 use crate::model::Tokenizer;
+use fields::{Fields, missing, wrong};
 
-/// A refusal in vLLM's body.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    pub status: u16,
-    kind: &'static str,
-    pub message: String,
-    param: Option<&'static str>,
-}
-
-impl Refusal {
-    /// 400 over a value that cannot be.
-    pub fn bad(message: impl Into<String>, param: Option<&'static str>) -> Self {
-        Self {
-            status: 400,
-            kind: "BadRequestError",
-            message: message.into(),
-            param,
-        }
-    }
-
-    /// 400 over a body that is not what the schema says; `kind` and `text` are pydantic's.
-    fn schema(kind: &str, place: &str, text: &str) -> Self {
-        Self {
-            status: 400,
-            kind: "Bad Request",
-            message: format!("[{{'type': '{kind}', 'loc': ('body', {place}), 'msg': '{text}'}}]"),
-            param: None,
-        }
-    }
-
-    pub fn unknown_model(name: &str) -> Self {
-        Self {
-            status: 404,
-            kind: "NotFoundError",
-            message: format!("The model `{name}` does not exist."),
-            param: Some("model"),
-        }
-    }
-
-    pub fn internal(message: impl Into<String>) -> Self {
-        Self {
-            status: 500,
-            kind: "InternalServerError",
-            message: message.into(),
-            param: None,
-        }
-    }
-
-    pub fn body(&self) -> Value {
-        json!({"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.status}})
-    }
-}
+pub use fields::object;
+pub use refusal::Refusal;
 
 /// What the server was started with, as far as requests are concerned.
 pub struct Rules {
@@ -131,85 +86,6 @@ const KNOWN: &[&str] = &[
     "echo",
     "best_of",
 ];
-
-/// The body as a JSON object.
-pub fn object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Refusal::schema(
-            "model_attributes_type",
-            "",
-            "Input should be a valid dictionary or object to extract fields from",
-        )),
-        Err(error) => Err(Refusal::schema(
-            "json_invalid",
-            &error.column().to_string(),
-            "JSON decode error",
-        )),
-    }
-}
-
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
-        let read = |value: &Value| {
-            value.as_f64().ok_or_else(|| {
-                wrong(
-                    "float_parsing",
-                    name,
-                    "number, unable to parse string as a number",
-                )
-            })
-        };
-        self.get(name).map(read).transpose()
-    }
-
-    fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let read = |value: &Value| {
-            value.as_i64().ok_or_else(|| {
-                wrong(
-                    "int_parsing",
-                    name,
-                    "integer, unable to parse string as an integer",
-                )
-            })
-        };
-        self.get(name).map(read).transpose()
-    }
-
-    fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
-        let read = |value: &Value| {
-            value
-                .as_bool()
-                .ok_or_else(|| wrong("bool_parsing", name, "boolean, unable to interpret input"))
-        };
-        self.get(name).map(read).transpose()
-    }
-
-    fn object(&self, name: &str) -> Map<String, Value> {
-        self.get(name)
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
-    }
-}
-
-fn wrong(kind: &str, name: &str, what: &str) -> Refusal {
-    Refusal::schema(
-        kind,
-        &format!("'{name}'"),
-        &format!("Input should be a valid {what}"),
-    )
-}
-
-fn missing(name: &str) -> Refusal {
-    Refusal::schema("missing", &format!("'{name}'"), "Field required")
-}
 
 /// Messages with text alone, as a template that takes strings wants them.
 fn plain(messages: &Value, model: &str) -> Result<Value, Refusal> {
@@ -444,102 +320,6 @@ impl Rules {
                 .filter(|name| !KNOWN.contains(&name.as_str()))
                 .cloned()
                 .collect(),
-        })
-    }
-
-    fn sampling(
-        &self,
-        fields: &Fields<'_>,
-        max_tokens: usize,
-        logprobs: Option<usize>,
-    ) -> Result<Sampling, Refusal> {
-        let number = |name: &str, neutral: f64| -> Result<f64, Refusal> {
-            let default = self
-                .generation
-                .get(name)
-                .and_then(Value::as_f64)
-                .unwrap_or(neutral);
-            Ok(fields.number(name)?.unwrap_or(default))
-        };
-        let check = |fine: bool, name: &'static str, must: &str, got: f64| match fine {
-            true => Ok(()),
-            false => Err(Refusal::bad(
-                format!(
-                    "{name} must be {must}, got {}.",
-                    crate::training::python::float(got)
-                ),
-                Some(name),
-            )),
-        };
-        let temperature = number("temperature", 1.0)?;
-        check(
-            temperature >= 0.0,
-            "temperature",
-            "non-negative",
-            temperature,
-        )?;
-        let top_p = number("top_p", 1.0)?;
-        check(top_p > 0.0 && top_p <= 1.0, "top_p", "in (0, 1]", top_p)?;
-        let min_p = number("min_p", 0.0)?;
-        check((0.0..=1.0).contains(&min_p), "min_p", "in [0, 1]", min_p)?;
-        let presence_penalty = number("presence_penalty", 0.0)?;
-        check(
-            (-2.0..=2.0).contains(&presence_penalty),
-            "presence_penalty",
-            "in [-2, 2]",
-            presence_penalty,
-        )?;
-        let frequency_penalty = number("frequency_penalty", 0.0)?;
-        check(
-            (-2.0..=2.0).contains(&frequency_penalty),
-            "frequency_penalty",
-            "in [-2, 2]",
-            frequency_penalty,
-        )?;
-        let repetition_penalty = number("repetition_penalty", 1.0)?;
-        check(
-            repetition_penalty > 0.0,
-            "repetition_penalty",
-            "greater than zero",
-            repetition_penalty,
-        )?;
-        let default = self
-            .generation
-            .get("top_k")
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
-        let top_k = fields.integer("top_k")?.unwrap_or(default);
-        if top_k < -1 {
-            return Err(Refusal::bad(
-                format!("top_k must be 0 (disable), or at least 1, got {top_k}."),
-                Some("top_k"),
-            ));
-        }
-        let mut stop_token_ids: Vec<u32> = match fields.flag("ignore_eos")?.unwrap_or(false) {
-            true => Vec::new(),
-            false => self.stop_token_ids.clone(),
-        };
-        let more = fields.get("stop_token_ids").and_then(Value::as_array);
-        stop_token_ids.extend(
-            more.into_iter()
-                .flatten()
-                .filter_map(|id| u32::try_from(id.as_u64()?).ok()),
-        );
-        Ok(Sampling {
-            temperature,
-            top_p,
-            top_k: usize::try_from(top_k).ok().filter(|count| *count > 0),
-            min_p,
-            presence_penalty,
-            frequency_penalty,
-            repetition_penalty,
-            max_tokens,
-            min_tokens: usize::try_from(fields.integer("min_tokens")?.unwrap_or(0)).unwrap_or(0),
-            seed: fields
-                .integer("seed")?
-                .map_or_else(rand::random, |seed| seed as u64),
-            stop_token_ids,
-            logprobs,
         })
     }
 }

@@ -2,10 +2,11 @@
 
 mod arguments;
 mod data;
+mod folders;
 mod model;
 mod saving;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -16,11 +17,13 @@ use super::feed::Feed;
 use super::gpu;
 use super::python::{self, Dict, Moment};
 use super::report::Report;
-use super::settings::{self, Refused, Settings, World};
+use super::settings::{Refused, Settings};
+use super::world::{self, World};
 use crate::model::mcore::Gpt;
 use crate::model::{Config, Tokenizer};
 use crate::pretraining::flat_gradient;
 use crate::programs::arguments::Arguments;
+use folders::{model_folder, run_folder};
 
 /// What the agent told this rank through its environment.
 pub struct Place {
@@ -59,7 +62,7 @@ fn print_first(world: &World, text: &str) {
 /// Trains as `arguments` say. `plain` is `megatron pt`.
 pub fn run(mut arguments: Arguments, place: &Place, plain: bool) -> Result<()> {
     let settings = Settings::settle(&mut arguments)?;
-    let world = settings::world(
+    let world = world::world(
         &arguments,
         [place.rank, place.local_rank, place.size, place.local_size],
     )?;
@@ -343,57 +346,4 @@ fn bars(world: &World, name: &str, total: usize) {
             "\r{name}:   0%|          | 0/{total} [00:00<?, ?it/s]\r{name}: 100%|{full}| {total}/{total} [00:00<00:00]"
         );
     }
-}
-
-/// Where config and tokenizer are: `--model`, or what the MCore model's `args.json` names.
-fn model_folder(settings: &Settings) -> Result<PathBuf> {
-    let named = |folder: &Path| -> Option<PathBuf> {
-        let text = std::fs::read_to_string(folder.join("args.json")).ok()?;
-        let arguments: Value = serde_json::from_str(&text).ok()?;
-        Some(
-            arguments
-                .get("model_dir")
-                .or(arguments.get("model"))?
-                .as_str()?
-                .into(),
-        )
-    };
-    let from_mcore = || named(settings.mcore_model.as_deref()?);
-    let Some(folder) = settings.model.clone().or_else(from_mcore) else {
-        return Err(Refused("ValueError: You did not pass `--mcore_model/--model`".into()).into());
-    };
-    if !folder.is_dir() {
-        return Err(Refused(format!(
-            "ValueError: path: '{}' not found",
-            folder.display()
-        ))
-        .into());
-    }
-    Ok(folder)
-}
-
-/// `<output_dir>/v<N>-<date>`, decided by rank 0's disk and clock and made on every node.
-fn run_folder(arguments: &Arguments, model: &Path, collective: &mut Collective) -> Result<PathBuf> {
-    let name = model.file_name().unwrap_or_default();
-    let output = arguments
-        .text("output_dir")
-        .map_or_else(|| Path::new("megatron_output").join(name), PathBuf::from);
-    let output = std::path::absolute(output)?;
-    let mut version = String::new();
-    if arguments.flag("add_version") {
-        let number = |entry: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            let digits = name.strip_prefix('v')?.split('-').next()?;
-            digits.parse().ok()
-        };
-        let entries = std::fs::read_dir(&output).into_iter().flatten();
-        let next = entries
-            .filter_map(number)
-            .max()
-            .map_or(0, |highest| highest + 1);
-        version = collective.broadcast(format!("v{next}-{}", Moment::now().folder()))?;
-    }
-    let folder = output.join(version);
-    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    Ok(folder)
 }
