@@ -7,6 +7,7 @@ use server::settings::{Command, CommandLine};
 const STACK_BYTES: usize = 16 << 20;
 
 fn main() -> anyhow::Result<()> {
+    server::memory::give_back_large_blocks();
     let line = CommandLine::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
