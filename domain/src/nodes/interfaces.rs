@@ -1,6 +1,6 @@
 //! Which network interface carries an address: by `ip`, and by the kernel's own routes where there is no `ip`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 /// Prints `address <interface> <address>/<bits>` and `route <interface> <destination> <gateway> <mask>`; part of a larger look.
 pub const SCRIPT: &str = r#"ip -o addr show 2>/dev/null | awk '$3 == "inet" || $3 == "inet6" { print "address " $2 " " $4 }'
