@@ -59,3 +59,29 @@ test("twenty kills within two runs lose no point, double none, and start nothing
   const jobs = readdirSync(join(trainyard.folder, "rehearsal/node-1/.trainyard/jobs"));
   expect(jobs.length, "convert, copy and two runs, nothing more").toBe(4);
 });
+
+test("a console killed during a launch starts each process once, at whatever moment it dies", async () => {
+  test.setTimeout(240_000);
+  const [model] = (await api.call("GET", "/models")).filter((one: { format: string }) => one.format === "hf");
+  const [dataset] = await api.call("GET", "/datasets");
+  const cluster = (await api.call("GET", "/clusters"))[0].cluster.id;
+  const recipe = { length_unit: "iterations", length: "20", logging_interval: "1", save_interval: "1000", micro_batch_size: "1", global_batch_size: "4" };
+  // From before anything remote has happened to well after both ranks run: a look, a folder, a script and a start lie in between.
+  for (const millis of [0, 20, 60, 120, 250, 500]) {
+    const form = { name: `after-${millis}`, cluster_id: cluster, model_id: model.id, dataset_id: dataset.id, preset: "rehearsal", recipe };
+    const launch = { launch_key: `after ${millis}`, form };
+    const first = await until("the GPUs are free", async () => (await api.call("POST", "/experiments", launch)).id);
+    await new Promise((done) => setTimeout(done, millis));
+    await trainyard.killAndStartAgain();
+    // The person did not see an answer, and clicks again: the same intent is the same experiment.
+    expect((await api.call("POST", "/experiments", launch)).id).toBe(first);
+    const view = await api.call("GET", `/experiments/${first}`);
+    expect(view.attempts.length).toBe(1);
+    const job = view.attempts[0][1].id;
+    expect(await api.ended(job), `killed after ${millis} ms`).toBe("succeeded");
+    for (const [rank, node] of ["node-1", "node-2"].entries()) {
+      const log = readFileSync(join(trainyard.folder, `rehearsal/${node}/.trainyard/jobs/${job}/${rank}/log`), "utf8");
+      expect(log.match(/Start time of running main/g)?.length, `${node} started once`).toBe(1);
+    }
+  }
+});
