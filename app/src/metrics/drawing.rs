@@ -6,7 +6,7 @@ use plotters::prelude::*;
 use crate::shared::format::{count, significant};
 
 /// Space around the plot in CSS pixels, fixed, so that a pointer's place is arithmetic and no text has to be measured.
-pub const LEFT: f64 = 52.0;
+pub const LEFT: f64 = 58.0;
 pub const RIGHT: f64 = 8.0;
 pub const TOP: f64 = 8.0;
 pub const BOTTOM: f64 = 22.0;
@@ -117,7 +117,7 @@ pub fn draw<DB: DrawingBackend>(
         .x_labels(6)
         .y_labels(5)
         .x_label_formatter(&|x| count(x.round().max(0.0) as u64))
-        .y_label_formatter(&|y| significant(if is_log { 10f64.powf(*y) } else { *y }, 3))
+        .y_label_formatter(&|y| tick(if is_log { 10f64.powf(*y) } else { *y }))
         .x_label_style(label.clone())
         .y_label_style(label)
         .draw()?;
@@ -208,6 +208,16 @@ pub fn svg(picture: &Picture, width: u32, height: u32) -> String {
     )
 }
 
+/// A number beside the axis: no digits that say nothing, and none that the label area cuts off.
+fn tick(value: f64) -> String {
+    let text = significant(value, 3);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +241,20 @@ mod tests {
             low < 1.0 && low > 0.5 && high > 4.0 && high < 4.5,
             "{low} {high}"
         );
+    }
+
+    #[test]
+    fn numbers_beside_the_axis_are_short() {
+        for (value, text) in [
+            (0.003, "0.003"),
+            (5.5, "5.5"),
+            (6.0, "6"),
+            (1200.0, "1200"),
+            (1e-5, "1e-5"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(tick(value), text);
+        }
     }
 
     #[test]
