@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
@@ -348,17 +349,27 @@ async fn attend(
         .id()
         .and_then(|pid| i32::try_from(pid).ok())
         .and_then(rustix::process::Pid::from_raw);
+    // Taken off the channel at once, whatever the program does: while a channel's queue is full, russh's session stands still in both
+    // directions, and a program that waits for its output to be read (`cat`) would never read its input.
+    let (queue, mut queued) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+    let mut queue = Some(queue);
+    tokio::spawn(async move {
+        while let Some(data) = queued.recv().await {
+            let Some(pipe) = &mut stdin else { return };
+            if pipe.write_all(&data).await.is_err() {
+                return; // the program reads no more
+            }
+        }
+    });
     let feed = tokio::spawn(async move {
         while let Some(message) = incoming.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
-                    if let Some(pipe) = &mut stdin
-                        && pipe.write_all(&data).await.is_err()
-                    {
-                        stdin = None;
+                    if let Some(queue) = &queue {
+                        let _ = queue.send(data);
                     }
                 }
-                ChannelMsg::Eof => stdin = None,
+                ChannelMsg::Eof => queue = None,
                 ChannelMsg::Signal { signal } => {
                     if let (Some(pid), Some(signal)) = (pid, signal_number(&signal)) {
                         rustix::process::kill_process(pid, signal).ok();
