@@ -1,4 +1,4 @@
-//! A machine over SSH: one multiplexed connection, raw channels, a pinned host key.
+//! A machine over SSH: one multiplexed connection for commands and one for ports, raw channels, a pinned host key.
 //!
 //! Channels instead of the library's `execute`: that buffers everything without bound and loses exit signals.
 
@@ -38,6 +38,8 @@ pub struct Login {
 pub struct SshHost {
     login: Login,
     client: Mutex<Option<Client>>,
+    /// A connection of their own for engines' answers: while one of them is not read, its connection stands still.
+    wires: Mutex<Option<Client>>,
     sessions: Arc<Semaphore>,
 }
 
@@ -46,12 +48,17 @@ impl SshHost {
         SshHost {
             login,
             client: Mutex::new(None),
+            wires: Mutex::new(None),
             sessions: Arc::new(Semaphore::new(SESSIONS)),
         }
     }
 
     async fn client(&self) -> Result<Client, HostError> {
-        let mut client = self.client.lock().await;
+        self.opened(&self.client).await
+    }
+
+    async fn opened(&self, kept: &Mutex<Option<Client>>) -> Result<Client, HostError> {
+        let mut client = kept.lock().await;
         if let Some(open) = client.as_ref().filter(|client| !client.is_closed()) {
             return Ok(open.clone());
         }
@@ -190,17 +197,21 @@ impl Host for SshHost {
     async fn connect(&self, port: u16) -> Result<Box<dyn Wire>, HostError> {
         let target = SocketAddr::from(([127, 0, 0, 1], port));
         let open = async {
-            let client = self.client().await?;
+            let client = self.opened(&self.wires).await?;
             let channel = client.open_direct_tcpip_channel(target, None).await;
             channel.map_err(|error| HostError::Refused {
                 address: format!("port {port} on the node"),
                 why: error.to_string(),
             })
         };
-        let channel = timeout(CONNECT, open)
-            .await
-            .map_err(|_| HostError::TimedOut(CONNECT))??;
-        Ok(Box::new(channel.into_stream()))
+        let Ok(opened) = timeout(CONNECT, open).await else {
+            // It stands still: the next one is not to wait behind it.
+            if let Ok(mut wires) = self.wires.try_lock() {
+                wires.take();
+            }
+            return Err(HostError::TimedOut(CONNECT));
+        };
+        Ok(Box::new(opened?.into_stream()))
     }
 }
 

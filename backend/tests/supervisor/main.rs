@@ -13,6 +13,7 @@ mod places;
 mod stops;
 mod support;
 mod transfers;
+mod wires;
 mod yard;
 
 use std::path::Path;
