@@ -11,6 +11,8 @@ test.describe.configure({ mode: "serial" });
 
 let page: Page;
 const problems: string[] = [];
+/** When the first page was opened. */
+let begun = 0;
 
 test.beforeAll(async ({ browser }) => {
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
@@ -39,6 +41,7 @@ async function picture(name: string): Promise<void> {
 }
 
 test("the one-time link makes the admin account and leads home", async () => {
+  begun = Date.now();
   await page.goto(trainyard.setup);
   await picture("setup");
   await page.locator('input[name="name"]').fill("ada");
@@ -118,6 +121,14 @@ test("the converted model is copied to the other node, node to node", async () =
 
 test("the bundled dataset is counted and its rows are shown", async () => {
   await page.goto(`${trainyard.url}/datasets/register`);
+  const path = page.locator('input[name="path"]');
+  await expect(async () => {
+    await path.fill("/nowhere/at/all.jsonl");
+    await page.locator('input[name="name"]').fill("willow_bend");
+    await page.getByRole("button", { name: "Register a dataset" }).click();
+    await expect(page.getByText(/There is no file \/nowhere\/at\/all\.jsonl on node-1/)).toBeVisible({ timeout: 3_000 });
+  }).toPass();
+  await expect(path).toHaveValue("/nowhere/at/all.jsonl");
   await expect(async () => {
     await page.locator('input[name="path"]').fill(`${trainyard.home()}/datasets/willow_bend.jsonl`);
     await page.locator('input[name="name"]').fill("willow_bend");
@@ -225,6 +236,8 @@ test("the tuned model answers what it was taught, and the conversation is there 
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page.getByText("Mara Lindqvist")).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText(/TTFT \d+ ms/)).toBeVisible();
+  expect(Date.now() - begun, "from the first page to the first answer").toBeLessThan(360_000);
+  console.log(`from the first page to the first answer: ${Math.round((Date.now() - begun) / 1000)} s`);
   await picture("chat");
   await page.reload();
   await expect(page.getByText("Mara Lindqvist")).toBeVisible();
@@ -271,13 +284,33 @@ test("a stopped deployment leaves no process behind", async () => {
 });
 
 test("the interface speaks Chinese", async () => {
+  test.setTimeout(180_000);
   await page.goto(`${trainyard.url}/nodes`);
   await page.getByRole("button", { name: "中文" }).click();
   await expect(page.getByRole("heading", { name: "节点" })).toBeVisible();
   expect(await page.locator("html").getAttribute("lang")).toBe("zh-CN");
   await picture("nodes-zh");
-  await page.goto(`${trainyard.url}/`);
-  await picture("home-zh");
+  const first = async (list: string, detail: RegExp) => {
+    await page.goto(`${trainyard.url}${list}`);
+    const addresses = await page.locator("main a").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""));
+    return addresses.find((address) => detail.test(address)) ?? "";
+  };
+  const id = "[0-9a-f-]{36}$";
+  const details = {
+    experiment: await first("/experiments", new RegExp(`^/experiments/${id}`)),
+    model: await first("/models", new RegExp(`^/models/${id}`)),
+    dataset: await first("/datasets", new RegExp(`^/datasets/${id}`)),
+    deployment: await first("/deployments", new RegExp(`^/deployments/${id}`)),
+    job: await first("/jobs", new RegExp(`^/(jobs|models|experiments|deployments)/${id}`)),
+  };
+  const lists = { home: "/", experiments: "/experiments", models: "/models", datasets: "/datasets", deployments: "/deployments", jobs: "/jobs" };
+  const forms = { "new-experiment": "/experiments/new", "new-deployment": "/deployments/new", "register-model": "/models/register", "add-node": "/nodes/add" };
+  for (const [name, address] of Object.entries({ ...lists, ...forms, ...details, chat: "/chat", settings: "/settings" })) {
+    expect(address, name).toMatch(/^\//);
+    await page.goto(`${trainyard.url}${address}`);
+    await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
+    await picture(`${name}-zh`);
+  }
 });
 
 test("no page had an error of its own", () => {
