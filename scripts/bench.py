@@ -173,6 +173,8 @@ try:
     stop(process)
     write()
     if os.environ.get("BENCH_COLD"):
+        # The clone's nodes take their addresses.
+        subprocess.run([root / "scripts/down.sh"], env={**os.environ, "TRAINYARD_DATA": str(folder)}, stdout=subprocess.DEVNULL, check=True)
         cold()
 finally:
     # Also when a measurement failed on the way.
