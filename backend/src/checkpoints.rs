@@ -2,7 +2,7 @@
 
 use domain::checkpoints::Checkpoint;
 use domain::experiments::{Attempt, Experiment, Setup};
-use domain::ids::{CheckpointId, ExperimentId, JobId};
+use domain::ids::{CheckpointId, ExperimentId, JobId, ProjectId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
 use domain::language::Text;
 use domain::nodes::NodeView;
@@ -62,11 +62,30 @@ pub async fn jobs(
 }
 
 pub async fn get(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Checkpoint> {
+    stored(backend, &actor.project, id).await
+}
+
+async fn stored(backend: &Backend, project: &ProjectId, id: &CheckpointId) -> Result<Checkpoint> {
     backend
         .store()
-        .checkpoint(&actor.project, id)
+        .checkpoint(project, id)
         .await?
         .ok_or(Error::NotFound("checkpoint"))
+}
+
+/// A checkpoint with the attempt that saved it.
+pub(crate) async fn with_attempt(
+    backend: &Backend,
+    project: &ProjectId,
+    id: &CheckpointId,
+) -> Result<(Checkpoint, Attempt)> {
+    let checkpoint = stored(backend, project, id).await?;
+    let attempt = backend
+        .store()
+        .attempt(&checkpoint.attempt_id)
+        .await?
+        .ok_or(Error::NotFound("attempt"))?;
+    Ok((checkpoint, attempt))
 }
 
 /// Brings the shards of one iteration together on the main node of its cluster, so that the folder loads there.
@@ -201,12 +220,7 @@ fn exported_name(owned: &Owned, typed: &str) -> String {
 }
 
 async fn owned(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Owned> {
-    let checkpoint = get(backend, actor, id).await?;
-    let attempt = backend
-        .store()
-        .attempt(&checkpoint.attempt_id)
-        .await?
-        .ok_or(Error::NotFound("attempt"))?;
+    let (checkpoint, attempt) = with_attempt(backend, &actor.project, id).await?;
     let experiment = experiments::find(backend, actor, &attempt.experiment_id).await?;
     let setup = experiment.setup.clone().ok_or(Error::NotFound("recipe"))?;
     let clusters = nodes::list(backend, actor).await?;

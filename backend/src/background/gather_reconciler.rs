@@ -21,19 +21,12 @@ pub async fn activate(backend: Backend) -> Result<()> {
 }
 
 async fn look(backend: &Backend, job: &JobRow) -> Result<()> {
-    let store = backend.store();
     let id = job
         .subject
         .parse()
         .map_err(Error::internal("read a job's subject"))?;
-    let checkpoint = store
-        .checkpoint(&job.project, &id)
-        .await?
-        .ok_or(Error::NotFound("checkpoint"))?;
-    let attempt = store
-        .attempt(&checkpoint.attempt_id)
-        .await?
-        .ok_or(Error::NotFound("attempt"))?;
+    let (_, attempt) = checkpoints::with_attempt(backend, &job.project, &id).await?;
     checkpoints::look_again(backend, &attempt).await?;
+    let store = backend.store();
     store.note_checkpoint_look(&id, clock::now()).await
 }

@@ -6,7 +6,7 @@ use domain::models::{Model, Origin, precision};
 
 use super::underway::begin;
 use crate::store::JobRow;
-use crate::{Backend, Error, Result, jobs, models, nodes};
+use crate::{Backend, Error, Result, checkpoints, jobs, models, nodes};
 
 /// The precision block stands at the end of the log.
 const LOG_BYTES: u64 = 4 << 20;
@@ -53,14 +53,7 @@ async fn origin(backend: &Backend, job: &JobRow, kind: Kind) -> Result<(Model, S
         .subject
         .parse()
         .map_err(Error::internal("read a job's subject"))?;
-    let checkpoint = store
-        .checkpoint(&job.project, &id)
-        .await?
-        .ok_or(Error::NotFound("checkpoint"))?;
-    let attempt = store
-        .attempt(&checkpoint.attempt_id)
-        .await?
-        .ok_or(Error::NotFound("attempt"))?;
+    let (_, attempt) = checkpoints::with_attempt(backend, &job.project, &id).await?;
     let setup = store
         .experiment(&job.project, &attempt.experiment_id)
         .await?

@@ -69,8 +69,8 @@ impl SshHost {
     }
 
     /// Lets go of a connection that did not answer, so that the next call opens a new one. While somebody connects, it is gone already.
-    fn forget(&self) {
-        if let Ok(mut client) = self.client.try_lock() {
+    fn forget(kept: &Mutex<Option<Client>>) {
+        if let Ok(mut client) = kept.try_lock() {
             client.take();
         }
     }
@@ -148,7 +148,7 @@ impl Host for SshHost {
             .await
             .unwrap_or(Err(HostError::TimedOut(limits.time)));
         if matches!(result, Err(HostError::TimedOut(_) | HostError::Broken(_))) {
-            self.forget();
+            Self::forget(&self.client);
         }
         result
     }
@@ -171,7 +171,7 @@ impl Host for SshHost {
         let mut channel = match opened {
             Ok(channel) => channel,
             Err(error) => {
-                self.forget();
+                Self::forget(&self.client);
                 return Err(error);
             }
         };
@@ -206,9 +206,7 @@ impl Host for SshHost {
         };
         let Ok(opened) = timeout(CONNECT, open).await else {
             // It stands still: the next one is not to wait behind it.
-            if let Ok(mut wires) = self.wires.try_lock() {
-                wires.take();
-            }
+            Self::forget(&self.wires);
             return Err(HostError::TimedOut(CONNECT));
         };
         Ok(Box::new(opened?.into_stream()))
