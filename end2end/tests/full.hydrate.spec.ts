@@ -123,39 +123,37 @@ test("a conversation is there after a reload in the middle of an answer", async 
   const reply = page.locator(".reply").last();
   const answer = reply.locator(":scope > .reply-text");
   const halt = (signal: NodeJS.Signals) => engine.forEach((pid) => process.kill(pid, signal));
-  // The small model may be done before it is halted: then it is asked again.
-  let part = "";
-  try {
-    for (let tries = 0; part === ""; tries++) {
-      expect(tries, "an answer was caught in the middle").toBeLessThan(20);
-      const before = await page.locator(".reply").count();
-      // After a reload the page may not have taken over from the server yet.
-      await expect(async () => {
-        await page.locator("textarea[name=message]").fill("Tell me everything about the yard.");
-        await page.getByRole("button", { name: "Send" }).click({ timeout: 1_000 });
-      }).toPass();
-      await page.waitForFunction((count) => {
-        const replies = document.querySelectorAll(".reply");
-        return replies.length > count && /\S/.test([...replies].at(-1)?.querySelector(":scope > .reply-text")?.textContent ?? "");
-      }, before, { timeout: 20_000 });
-      halt("SIGSTOP");
+  // The small model may be done before it is halted, or have nothing left to say: then it is asked again.
+  let isCaught = false;
+  for (let tries = 0; !isCaught; tries++) {
+    expect(tries, "an answer was caught in the middle").toBeLessThan(20);
+    const before = await page.locator(".reply").count();
+    // After a reload the page may not have taken over from the server yet.
+    await expect(async () => {
+      await page.locator("textarea[name=message]").fill("Tell me everything about the yard.");
+      await page.getByRole("button", { name: "Send" }).click({ timeout: 1_000 });
+    }).toPass();
+    await page.waitForFunction((count) => {
+      const replies = document.querySelectorAll(".reply");
+      return replies.length > count && /\S/.test([...replies].at(-1)?.querySelector(":scope > .reply-text")?.textContent ?? "");
+    }, before, { timeout: 20_000 });
+    let part = "";
+    halt("SIGSTOP");
+    try {
       await page.reload();
       await expect(page.locator(".reply")).toHaveCount(before + 1);
-      if (await reply.getAttribute("data-state") === "running") {
-        await expect(answer).toHaveText(/\S/, { timeout: 20_000 });
-        part = (await answer.textContent())?.trim() ?? "";
-        await page.screenshot({ path: "test-results/pages/chat-mid-answer.png", fullPage: true });
-      } else {
-        halt("SIGCONT");
-      }
+      if (await reply.getAttribute("data-state") !== "running") continue;
+      await expect(answer).toHaveText(/\S/, { timeout: 20_000 });
+      part = (await answer.textContent())?.trim() ?? "";
+      await page.screenshot({ path: "test-results/pages/chat-mid-answer.png", fullPage: true });
+    } finally {
+      halt("SIGCONT");
     }
-  } finally {
-    halt("SIGCONT");
+    await expect(reply).toHaveAttribute("data-state", "done", { timeout: 30_000 });
+    const whole = (await answer.textContent())?.trim() ?? "";
+    expect(whole.startsWith(part), "what was there before the reload is the beginning of the answer").toBe(true);
+    isCaught = whole.length > part.length;
   }
-  await expect(reply).toHaveAttribute("data-state", "done", { timeout: 30_000 });
-  const whole = (await answer.textContent())?.trim() ?? "";
-  expect(whole.startsWith(part), "what was there before the reload is the beginning of the answer").toBe(true);
-  expect(whole.length, "the answer went on").toBeGreaterThan(part.length);
 });
 
 test("a stopped deployment leaves no process behind", async () => {

@@ -43,6 +43,17 @@ pub fn Confirmed(
         }
         now
     });
+    // Wherever the focus is: the frame that moves it may come after the key.
+    Effect::new(move |_| {
+        if is_asking.get() {
+            let pressed = window_event_listener(ev::keydown, move |event| {
+                if event.key() == "Escape" {
+                    is_asking.set(false);
+                }
+            });
+            on_cleanup(move || pressed.remove());
+        }
+    });
     let size = is_small.then_some("small");
     let (kind, class) = match mark {
         Some(_) => (None, "button-quiet"),
@@ -54,11 +65,7 @@ pub fn Confirmed(
             hidden=move || is_asking.get() disabled=move || pending.get() on:click=move |_| is_asking.set(true)>
             {mark.map_or_else(|| label.get_value(), str::to_owned)}
         </button>
-        <span class="confirm" role="alertdialog" aria-label=label.get_value() hidden=move || !is_asking.get()
-            on:keydown=move |ev: ev::KeyboardEvent| if ev.key() == "Escape" {
-                ev.stop_propagation();
-                is_asking.set(false);
-            }>
+        <span class="confirm" role="alertdialog" aria-label=label.get_value() hidden=move || !is_asking.get()>
             <span class="confirm-lost">{lost}</span>
             <button class="button" data-size="small" data-kind="danger" type="button"
                 on:click=move |_| { is_asking.set(false); on_yes(); }>{label.get_value()}</button>
