@@ -2,7 +2,9 @@
 
 use domain::experiments::{Attempt, Progress};
 use domain::ids::ExperimentId;
-use domain::metrics::{self, DrawRequest, Drawn, Point, Summary, buckets};
+use domain::metrics::{
+    self, Attempts, DrawRequest, Drawn, Point, SeriesKey, Smoothing, Summary, XAxis, buckets,
+};
 
 use crate::store::Origin;
 use crate::{Actor, Backend, Result, experiments};
@@ -25,29 +27,31 @@ pub async fn draw(
 ) -> Result<Vec<Drawn>> {
     let summaries = series(backend, actor, id).await?;
     let newest = summaries.iter().map(|summary| summary.attempt).max();
-    let Some(attempt) = request.attempt.or(newest) else {
+    let attempt = match request.attempts {
+        Attempts::One(number) => Some(number),
+        _ => newest,
+    };
+    let Some(attempt) = attempt else {
         return Ok(Vec::new());
     };
     let request = DrawRequest {
         width_px: request.width_px.clamp(1, WIDEST_PX),
         ..request.clone()
     };
-    let mut all = Vec::with_capacity(request.names.len());
-    for name in &request.names {
+    let mut all = Vec::with_capacity(request.series.len());
+    for key in &request.series {
         let own = summaries
             .iter()
-            .filter(|summary| summary.attempt == attempt && summary.name == *name);
+            .filter(|summary| summary.attempt == attempt && summary.key == *key);
         let Some(summary) = metrics::best(own) else {
             continue;
         };
         // Smoothing runs over all points, so that it does not change with zoom.
-        let (from, to) = if request.smoothing > 0.0 {
+        let (from, to) = if request.smoothing != Smoothing::None || request.x != XAxis::Step {
             (i64::MIN, i64::MAX)
         } else {
-            (
-                request.from_step.unwrap_or(i64::MIN),
-                request.to_step.unwrap_or(i64::MAX),
-            )
+            let step = |x: Option<f64>, end| x.map_or(end, |x| x as i64);
+            (step(request.from, i64::MIN), step(request.to, i64::MAX))
         };
         let points = read(backend, id, summary, from, to).await?;
         all.push(metrics::drawn(summary, &points, &request));
@@ -69,7 +73,7 @@ async fn read(
     };
     backend
         .store()
-        .points(&origin, &summary.name, from, to)
+        .points(&origin, &summary.key, from, to)
         .await
 }
 
@@ -87,7 +91,7 @@ pub(crate) async fn progress(
             .into_iter()
             .filter(|point| point.value.is_finite())
             .collect();
-        let kept = buckets::reduce(&finite, summary.first_step, summary.last_step, 15);
+        let kept = buckets::reduce(&finite, 15);
         spark = kept.iter().map(|point| point.value).collect();
     }
     Ok((progress_in(&summaries, attempt), spark))
@@ -103,7 +107,8 @@ pub(crate) async fn progress_of(
 }
 
 fn newest<'a>(summaries: &'a [Summary], attempt: &Attempt, name: &str) -> Option<&'a Summary> {
-    let is_of = |summary: &&Summary| summary.attempt == attempt.number && summary.name == name;
+    let key = SeriesKey::plain(name);
+    let is_of = |summary: &&Summary| summary.attempt == attempt.number && summary.key == key;
     metrics::best(summaries.iter().filter(is_of))
 }
 

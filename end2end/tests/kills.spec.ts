@@ -43,7 +43,7 @@ test("twenty kills within two runs lose no point, double none, and start nothing
     expect(view.attempts.length).toBe(attempt);
     const job = view.attempts[attempt - 1][1].id;
     expect(await api.ended(job)).toBe("succeeded");
-    const request = { names: ["loss"], attempt, from_step: null, to_step: null, width_px: 4000, smoothing: 0 };
+    const request = { series: [{ name: "loss" }], attempts: { one: attempt }, width_px: 4000 };
     const drawn = await until("the last point is there", async () => {
       const [loss] = await api.call("POST", `/experiments/${experiment}/draw`, request);
       return loss.steps.at(-1) === 240 ? loss : undefined;

@@ -180,7 +180,7 @@ test("the console is killed in mid-training; training goes on and the chart has 
   await expect(page.locator(".page-head").getByText("done")).toBeVisible({ timeout: 150_000 });
   const id = page.url().match(/experiments\/([0-9a-f-]{36})/)?.[1];
   const drawn = await page.request.post(`${trainyard.url}/console/v1/experiments/${id}/draw`, {
-    data: { names: ["loss"], attempt: null, from_step: null, to_step: null, width_px: 1000, smoothing: 0 },
+    data: { series: [{ name: "loss" }], width_px: 1000 },
     headers: { origin: trainyard.url },
   });
   const steps: number[] = (await drawn.json())[0].steps;

@@ -1,6 +1,6 @@
 //! One chart: first an SVG from the server, then a canvas that is redrawn at most once a frame.
 
-use domain::metrics::{Drawn, Summary};
+use domain::metrics::{Drawn, SeriesKey, Summary};
 use leptos::ev;
 use leptos::prelude::*;
 
@@ -17,15 +17,15 @@ use crate::texts::metrics as t;
 fn picture(drawn: &Drawn, range: Option<(f64, f64)>, is_log: bool, colour: usize) -> Picture {
     let points = |values: &[f64]| -> Vec<(f64, f64)> {
         drawn
-            .steps
+            .x
             .iter()
-            .map(|s| *s as f64)
+            .copied()
             .zip(values.iter().copied())
             .collect()
     };
     let ends = || {
-        let first = drawn.steps.first().copied().unwrap_or(0) as f64;
-        let last = drawn.steps.last().copied().unwrap_or(1) as f64;
+        let first = drawn.x.first().copied().unwrap_or(0.0);
+        let last = drawn.x.last().copied().unwrap_or(1.0);
         (first, last)
     };
     Picture {
@@ -33,11 +33,7 @@ fn picture(drawn: &Drawn, range: Option<(f64, f64)>, is_log: bool, colour: usize
             colour,
             raw: points(&drawn.values),
             smoothed: points(&drawn.smoothed),
-            marks: drawn
-                .non_finite
-                .iter()
-                .map(|(step, _)| *step as f64)
-                .collect(),
+            marks: drawn.non_finite.iter().map(|(x, _)| *x).collect(),
         }],
         x: range.unwrap_or_else(ends),
         is_log,
@@ -58,27 +54,29 @@ fn nearest(steps: &[i64], step: f64) -> Option<usize> {
 
 #[component]
 pub fn Chart(
-    name: String,
+    key: SeriesKey,
     shared: Shared,
     series: Signal<Vec<Summary>>,
     first: Option<Drawn>,
 ) -> impl IntoView {
     let language = use_language();
-    let title = names::title(&name, language);
+    let title = names::title(&key, language);
     let id = format!(
         "chart-{}",
-        name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+        format!("{} {}", key.name, key.labels)
+            .trim_end()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "-")
     );
     let colour = names::colour(&shared.experiment.get_value());
     let frame = format!("{id}-frame");
     let first_paint = first_paint(first.as_ref(), colour);
-    let name = StoredValue::new(name);
+    let key = StoredValue::new(key);
     let element = StoredValue::new(id.clone());
     let first = StoredValue::new(first);
     let is_table = RwSignal::new(false);
     let dragged = RwSignal::new(None::<(f64, f64)>);
     let drawn = Memo::new(move |_| {
-        name.with_value(|name| shared.drawn.with(|all| all.get(name).cloned()))
+        key.with_value(|key| shared.drawn.with(|all| all.get(key).cloned()))
             .or_else(|| first.get_value())
     });
     let has_canvas = RwSignal::new(false);
@@ -115,7 +113,7 @@ pub fn Chart(
         paint();
     });
     Effect::new(move |_| {
-        let (key, seen) = (name.get_value(), shared.seen);
+        let (key, seen) = (key.get_value(), shared.seen);
         element.with_value(|id| {
             browser::when_seen(&format!("{id}-frame"), move |is_seen| {
                 seen.try_update(|seen| {
@@ -165,9 +163,9 @@ pub fn Chart(
             around - (around - ends.0) * factor,
             around + (ends.1 - around) * factor,
         );
-        let all = name.with_value(|name| {
+        let all = key.with_value(|key| {
             series.with_untracked(|all| {
-                let mine = all.iter().filter(|s| s.name == *name);
+                let mine = all.iter().filter(|s| s.key == *key);
                 mine.fold((f64::MAX, f64::MIN), |(low, high), s| {
                     (low.min(s.first_step as f64), high.max(s.last_step as f64))
                 })

@@ -1,9 +1,16 @@
 //! How series are named and ordered on a page.
 
 use domain::language::Language;
+use domain::metrics::SeriesKey;
 
 /// What a series is called; a name that is not known is shown as it was logged.
-pub fn title(name: &str, language: Language) -> String {
+pub fn title(key: &SeriesKey, language: Language) -> String {
+    let name = key.name.as_str();
+    let labels = if key.labels.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", key.labels)
+    };
     let (en, zh) = match name {
         "loss" => ("loss", "损失 loss"),
         "eval_loss" => ("eval loss", "验证损失 eval_loss"),
@@ -14,8 +21,8 @@ pub fn title(name: &str, language: Language) -> String {
         _ => (name, name),
     };
     match language {
-        Language::En => en.to_owned(),
-        Language::Zh => zh.to_owned(),
+        Language::En => format!("{en}{labels}"),
+        Language::Zh => format!("{zh}{labels}"),
     }
 }
 

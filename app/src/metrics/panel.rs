@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::metrics::{DrawRequest, Drawn, Summary};
+use domain::metrics::{Attempts, DrawRequest, Drawn, SeriesKey, Smoothing, Summary};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -24,9 +24,9 @@ const FIRST_WIDTH_PX: u32 = 60;
 pub struct Shared {
     pub experiment: StoredValue<String>,
     /// Newest answer for each series.
-    pub drawn: RwSignal<HashMap<String, Drawn>>,
+    pub drawn: RwSignal<HashMap<SeriesKey, Drawn>>,
     /// Series in sight.
-    pub seen: RwSignal<BTreeSet<String>>,
+    pub seen: RwSignal<BTreeSet<SeriesKey>>,
     /// Steps shown; none: all.
     pub range: RwSignal<Option<(f64, f64)>>,
     pub cursor: RwSignal<Option<f64>>,
@@ -95,24 +95,22 @@ pub fn ChartsPanel(experiment: String, reads: ChartReads) -> impl IntoView {
 
 /// The charts that open first, coarse.
 async fn first_paint(experiment: String) -> Result<Vec<Drawn>, AppError> {
-    let names: BTreeSet<String> = list_series(experiment.clone())
+    let series: BTreeSet<SeriesKey> = list_series(experiment.clone())
         .await?
         .into_iter()
-        .map(|summary| summary.name)
-        .filter(|name| names::is_first(name))
+        .map(|summary| summary.key)
+        .filter(|key| names::is_first(&key.name))
         .collect();
-    if names.is_empty() {
+    if series.is_empty() {
         return Ok(Vec::new());
     }
     draw_series(
         experiment,
         DrawRequest {
-            names: names.into_iter().collect(),
-            attempt: None,
-            from_step: None,
-            to_step: None,
+            series: series.into_iter().collect(),
             width_px: FIRST_WIDTH_PX,
-            smoothing: 0.6,
+            smoothing: Smoothing::Ema { weight: 0.6 },
+            ..DrawRequest::default()
         },
     )
     .await
@@ -125,12 +123,15 @@ fn keep_fresh(shared: Shared, beat: impl Fn() -> u64 + Send + Sync + 'static) {
     let asked = Memo::new(move |_| {
         let range = shared.range.get();
         DrawRequest {
-            names: shared.seen.with(|seen| seen.iter().cloned().collect()),
-            attempt: shared.attempt.get(),
-            from_step: range.map(|(from, _)| from.floor() as i64),
-            to_step: range.map(|(_, to)| to.ceil() as i64),
+            series: shared.seen.with(|seen| seen.iter().cloned().collect()),
+            attempts: shared.attempt.get().map_or(Attempts::Newest, Attempts::One),
+            from: range.map(|(from, _)| from.floor()),
+            to: range.map(|(_, to)| to.ceil()),
             width_px: browser::device_width(),
-            smoothing: shared.smoothing.get(),
+            smoothing: Smoothing::Ema {
+                weight: shared.smoothing.get(),
+            },
+            ..DrawRequest::default()
         }
     });
     Effect::new(move |_| {
@@ -152,7 +153,7 @@ fn fetch(
         return;
     }
     let request = asked.get_untracked();
-    if request.names.is_empty() {
+    if request.series.is_empty() {
         return;
     }
     is_busy.set_value(true);
@@ -164,7 +165,7 @@ fn fetch(
         match answer {
             Ok(all) => {
                 shared.problem.try_set(None);
-                let fresh = all.into_iter().map(|one| (one.name.clone(), one));
+                let fresh = all.into_iter().map(|one| (one.key.clone(), one));
                 shared.drawn.try_update(|drawn| drawn.extend(fresh));
             }
             Err(error) => {
@@ -235,18 +236,18 @@ fn Grid(
     let language = use_language();
     // Only the names: the charts stay in place while their last values move.
     let listed = Memo::new(move |_| {
-        let mut all: Vec<String> = series
-            .with(|all| all.iter().map(|s| s.name.clone()).collect::<BTreeSet<_>>())
+        let mut all: Vec<SeriesKey> = series
+            .with(|all| all.iter().map(|s| s.key.clone()).collect::<BTreeSet<_>>())
             .into_iter()
             .collect();
-        all.sort_by_key(|name| (names::rank(name), name.clone()));
+        all.sort_by_key(|key| (names::rank(&key.name), key.clone()));
         all
     });
     let is_empty = Memo::new(move |_| listed.with(Vec::is_empty));
     let open = Memo::new(move |_| {
         listed.with(|all| {
             all.iter()
-                .filter(|n| names::is_first(n))
+                .filter(|n| names::is_first(&n.name))
                 .cloned()
                 .collect::<Vec<_>>()
         })
@@ -254,26 +255,26 @@ fn Grid(
     let rest = Memo::new(move |_| {
         listed.with(|all| {
             all.iter()
-                .filter(|n| !names::is_first(n))
+                .filter(|n| !names::is_first(&n.name))
                 .cloned()
                 .collect::<Vec<_>>()
         })
     });
     let has_rest = Memo::new(move |_| !rest.with(Vec::is_empty));
-    let chart = move |name: String| {
-        let drawn = first.with_value(|all| all.iter().find(|d| d.name == name).cloned());
-        view! { <Chart name shared series first=drawn/> }
+    let chart = move |key: SeriesKey| {
+        let drawn = first.with_value(|all| all.iter().find(|d| d.key == key).cloned());
+        view! { <Chart key shared series first=drawn/> }
     };
     view! {
         <p class="empty" hidden=move || !is_empty.get()>{t::no_points(language)}</p>
         <div class="charts">
-            <For each=move || open.get() key=|name| name.clone() children=chart/>
+            <For each=move || open.get() key=|key| key.clone() children=chart/>
         </div>
         <Show when=move || has_rest.get()>
             <details class="section">
                 <summary>{t::more_series(language)} " (" {move || rest.with(Vec::len)} ")"</summary>
                 <div class="charts">
-                    <For each=move || rest.get() key=|name| name.clone() children=chart/>
+                    <For each=move || rest.get() key=|key| key.clone() children=chart/>
                 </div>
             </details>
         </Show>

@@ -12,7 +12,7 @@ use domain::experiments::{Attempt, log};
 use domain::ids::{ExperimentId, NodeId, ProjectId};
 use domain::jobs::ProcessSpec;
 use domain::metrics::jsonl::{self, Reader, Record};
-use domain::metrics::{Point, Source};
+use domain::metrics::{Batch, Point, SeriesKey, Source};
 use domain::nodes::Node;
 use domain::shell::quote;
 use tokio::task::JoinHandle;
@@ -343,7 +343,11 @@ impl RunReader {
         }
         let mut points = self.points(run, &records);
         let floors = &self.stands.floors;
-        points.retain(|(name, point)| floors.get(name).is_none_or(|floor| point.step > *floor));
+        for (key, points) in &mut points.0 {
+            if let Some(floor) = floors.get(&key.name) {
+                points.retain(|point| point.step > *floor);
+            }
+        }
         let moved = Offset {
             file: FILE.to_owned(),
             from: self.stands.offset,
@@ -376,10 +380,10 @@ impl RunReader {
 
     /// The points of some records. No record carries a clock: the newest is of this moment, the others are as much older as their
     /// elapsed times say.
-    fn points(&mut self, run: &Run, records: &[Record]) -> Vec<(String, Point)> {
+    fn points(&mut self, run: &Run, records: &[Record]) -> Batch {
         let now = clock::now().0;
         let newest = records.iter().rev().find_map(|record| record.elapsed_secs);
-        let mut points = Vec::new();
+        let mut points = Batch::default();
         for record in records {
             let step = match (record.step, record.steps) {
                 (Some(step), _) => step,
@@ -394,14 +398,14 @@ impl RunReader {
                 (Some(newest), Some(own)) => ((newest - own) * 1000.0) as i64,
                 _ => 0,
             };
-            points.extend(record.values.iter().map(|(name, value)| {
+            for (name, value) in &record.values {
                 let point = Point {
                     step,
                     time_millis: now - age,
                     value: *value,
                 };
-                (name.clone(), point)
-            }));
+                points.push(SeriesKey::plain(name), point);
+            }
         }
         points
     }

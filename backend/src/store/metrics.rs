@@ -3,15 +3,13 @@
 //! A chunk holds up to `CHUNK_POINTS` points of one series as three columns (steps i64, times i64 milliseconds, values f64, each little
 //! endian). Only the newest chunk of a series is open: new points are added to it until it is full.
 
-use std::collections::BTreeMap;
-
 use domain::ids::ExperimentId;
-use domain::metrics::{Point, Source, Summary};
+use domain::metrics::{Batch, Labels, Point, SeriesKey, Source, Summary};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::offsets::{Offset, advance};
-use super::{Store, failed};
+use super::{Store, failed, from_json, to_json};
 use crate::error::{Error, Result};
 
 /// Points of a full chunk: 48 KiB of columns.
@@ -108,21 +106,17 @@ impl Store {
     pub async fn append_points(
         &self,
         origin: &Origin<'_>,
-        batch: &[(String, Point)],
+        batch: &Batch,
         offset: Option<&Offset>,
     ) -> Result<bool> {
-        let mut by_name: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
-        for (name, point) in batch {
-            by_name.entry(name).or_default().push(*point);
-        }
         let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
         if let Some(offset) = offset
             && !advance(&mut transaction, origin, offset).await?
         {
             return Ok(false);
         }
-        for (name, points) in by_name {
-            append(&mut transaction, origin, name, &points).await?;
+        for (key, points) in &batch.0 {
+            append(&mut transaction, origin, key, points).await?;
         }
         transaction.commit().await.map_err(failed("commit"))?;
         Ok(true)
@@ -131,7 +125,7 @@ impl Store {
     /// The summaries of all series of an experiment, by attempt, name and source.
     pub async fn summaries(&self, experiment: &ExperimentId) -> Result<Vec<Summary>> {
         let rows = sqlx::query(
-            "select * from series where experiment_id = $1 order by attempt, name, source",
+            "select * from series where experiment_id = $1 order by attempt, name, labels, source",
         )
         .bind(experiment.as_str())
         .fetch_all(&self.reader)
@@ -140,40 +134,45 @@ impl Store {
         let number = |row: &SqliteRow, column: &str| {
             u64::try_from(row.get::<i64, _>(column)).unwrap_or_default()
         };
-        Ok(rows
-            .iter()
-            .map(|row| Summary {
-                attempt: u32::try_from(row.get::<i64, _>("attempt")).unwrap_or_default(),
-                source: source(&row.get::<String, _>("source")),
-                name: row.get("name"),
-                count: number(row, "count"),
-                non_finite: number(row, "non_finite"),
-                first_step: row.get("first_step"),
-                last_step: row.get("last_step"),
-                last: row.get("last_value"),
-                min: row.get("min_value"),
-                max: row.get("max_value"),
+        rows.iter()
+            .map(|row| {
+                Ok(Summary {
+                    attempt: u32::try_from(row.get::<i64, _>("attempt")).unwrap_or_default(),
+                    source: source(&row.get::<String, _>("source")),
+                    key: SeriesKey {
+                        name: row.get("name"),
+                        labels: from_json::<Labels>(row.get("labels"))?,
+                    },
+                    count: number(row, "count"),
+                    non_finite: number(row, "non_finite"),
+                    first_step: row.get("first_step"),
+                    last_step: row.get("last_step"),
+                    last: row.get("last_value"),
+                    min: row.get("min_value"),
+                    max: row.get("max_value"),
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// All points of one series in a range of steps (both included), in the order of steps. Chunks outside the range are not read.
     pub async fn points(
         &self,
         origin: &Origin<'_>,
-        name: &str,
+        key: &SeriesKey,
         from: i64,
         to: i64,
     ) -> Result<Vec<Point>> {
         let rows = sqlx::query(
             "select steps, times, vals from series_chunks join series on series.id = series_chunks.series_id \
-             where experiment_id = $1 and attempt = $2 and source = $3 and name = $4 \
-             and series_chunks.last_step >= $5 and series_chunks.first_step <= $6 order by number",
+             where experiment_id = $1 and attempt = $2 and source = $3 and name = $4 and labels = $5 \
+             and series_chunks.last_step >= $6 and series_chunks.first_step <= $7 order by number",
         )
         .bind(origin.experiment.as_str())
         .bind(i64::from(origin.attempt))
         .bind(source_word(origin.source))
-        .bind(name)
+        .bind(&key.name)
+        .bind(to_json(&key.labels)?)
         .bind(from)
         .bind(to)
         .fetch_all(&self.reader)
@@ -198,7 +197,7 @@ impl Store {
 async fn append(
     transaction: &mut Transaction<'_, Sqlite>,
     origin: &Origin<'_>,
-    name: &str,
+    key: &SeriesKey,
     new: &[Point],
 ) -> Result<()> {
     let (Some(first), Some(last)) = (new.first(), new.last()) else {
@@ -207,7 +206,7 @@ async fn append(
     let known = facts(new);
     let series: i64 = sqlx::query_scalar(
         "insert into series (experiment_id, attempt, source, name, labels, count, non_finite, first_step, last_step, last_time, \
-         last_value, min_value, max_value) values ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9, $10, $11, $12) \
+         last_value, min_value, max_value) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          on conflict (experiment_id, attempt, source, name, labels) do update set count = series.count + excluded.count, \
          non_finite = series.non_finite + excluded.non_finite, last_step = excluded.last_step, last_time = excluded.last_time, \
          last_value = excluded.last_value, \
@@ -218,7 +217,8 @@ async fn append(
     .bind(origin.experiment.as_str())
     .bind(i64::from(origin.attempt))
     .bind(source_word(origin.source))
-    .bind(name)
+    .bind(&key.name)
+    .bind(to_json(&key.labels)?)
     .bind(count(new.len()))
     .bind(known.non_finite)
     .bind(first.step)
@@ -323,11 +323,11 @@ mod tests {
         id
     }
 
-    fn batch(steps: std::ops::Range<i64>) -> Vec<(String, Point)> {
+    fn batch(steps: std::ops::Range<i64>) -> Batch {
         steps
             .map(|step| {
                 (
-                    "loss".to_owned(),
+                    SeriesKey::plain("loss"),
                     Point {
                         step,
                         time_millis: step * 10,
@@ -384,7 +384,7 @@ mod tests {
             })
         );
         let steps: Vec<i64> = store
-            .points(&origin, "loss", i64::MIN, i64::MAX)
+            .points(&origin, &SeriesKey::plain("loss"), i64::MIN, i64::MAX)
             .await
             .expect("read")
             .iter()
@@ -410,10 +410,10 @@ mod tests {
             },
         );
         let whole = batch(0..5000);
-        for part in whole.chunks(700) {
+        for from in (0..5000).step_by(700) {
             assert!(
                 store
-                    .append_points(&small, part, None)
+                    .append_points(&small, &batch(from..(from + 700).min(5000)), None)
                     .await
                     .expect("stored")
             );
@@ -425,8 +425,14 @@ mod tests {
                 .expect("stored")
         );
         let (one, other) = (
-            store.points(&small, "loss", 100, 4200).await.expect("read"),
-            store.points(&large, "loss", 100, 4200).await.expect("read"),
+            store
+                .points(&small, &SeriesKey::plain("loss"), 100, 4200)
+                .await
+                .expect("read"),
+            store
+                .points(&large, &SeriesKey::plain("loss"), 100, 4200)
+                .await
+                .expect("read"),
         );
         assert_eq!(one.len(), 4101);
         assert_eq!(one, other);
@@ -449,11 +455,11 @@ mod tests {
             source: Source::Jsonl,
         };
         let values = [f64::NAN, 2.0, f64::INFINITY];
-        let points: Vec<_> = (0..)
+        let points: Batch = (0..)
             .zip(values)
             .map(|(step, value)| {
                 (
-                    "loss".to_owned(),
+                    SeriesKey::plain("loss"),
                     Point {
                         step,
                         time_millis: 0,
@@ -466,7 +472,10 @@ mod tests {
             .append_points(&origin, &points, None)
             .await
             .expect("stored");
-        let read = store.points(&origin, "loss", 0, 9).await.expect("read");
+        let read = store
+            .points(&origin, &SeriesKey::plain("loss"), 0, 9)
+            .await
+            .expect("read");
         assert!(read[0].value.is_nan() && read[2].value == f64::INFINITY);
         let summary = &store.summaries(&id).await.expect("read")[0];
         assert_eq!(

@@ -8,7 +8,7 @@ use backend::clock;
 use backend::store::{NewJobRow, NewLaunch, Origin};
 use domain::experiments::Experiment;
 use domain::jobs::{JobSpec, Kind, ProcessSpec, State, Success};
-use domain::metrics::Source;
+use domain::metrics::{SeriesKey, Source};
 
 use crate::support::{Console, Sshd};
 
@@ -87,7 +87,10 @@ async fn a_file_that_is_replaced_is_read_anew_without_doubled_points() {
             log_follower::activate(backend.clone())
                 .await
                 .expect("an activation");
-            let points = backend.store().points(&origin, "loss", 0, 99).await;
+            let points = backend
+                .store()
+                .points(&origin, &SeriesKey::plain("loss"), 0, 99)
+                .await;
             let steps: Vec<i64> = points
                 .expect("read")
                 .iter()

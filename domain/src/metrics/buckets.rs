@@ -2,47 +2,58 @@
 
 use super::Point;
 
-/// At most four points per column, in the order of `points`, which is kept when it is not more than that anyway.
+/// Places of at most four points per column, rising; all of them when they are not more than that anyway.
 ///
-/// `points` are finite, sorted by step, and lie in `from..=to`. Every extreme of the data survives, so a spike of one point is seen at
-/// any zoom; zooming in ends at the raw points.
-pub fn reduce(points: &[Point], from: i64, to: i64, columns: u32) -> Vec<Point> {
+/// Points are finite and sorted by `x`. Every extreme of the data survives, so a spike of one point is seen at any zoom; zooming in ends
+/// at the raw points.
+pub fn kept(
+    length: usize,
+    x: impl Fn(usize) -> f64,
+    value: impl Fn(usize) -> f64,
+    columns: u32,
+) -> Vec<usize> {
     let columns = columns.max(1) as usize;
-    if points.len() <= columns * 4 {
-        return points.to_vec();
+    if length <= columns * 4 {
+        return (0..length).collect();
     }
-    // i128: the span of two i64 steps does not fit in one.
-    let span = (i128::from(to) - i128::from(from)).max(1) + 1;
-    let column =
-        |step: i64| ((i128::from(step) - i128::from(from)) * columns as i128 / span) as usize;
+    let (from, to) = (x(0), x(length - 1));
+    let span = (to - from).max(f64::MIN_POSITIVE);
+    let column = |at: usize| ((((x(at) - from) / span) * columns as f64) as usize).min(columns - 1);
     let mut kept = Vec::with_capacity(columns * 4);
     let mut begin = 0;
-    while begin < points.len() {
-        let here = column(points[begin].step);
-        let length = points[begin..].partition_point(|point| column(point.step) == here);
-        bucket(&points[begin..begin + length], &mut kept);
-        begin += length;
+    while begin < length {
+        let here = column(begin);
+        let (mut low, mut high, mut end) = (begin, begin, begin);
+        while end < length && column(end) == here {
+            if value(end) < value(low) {
+                low = end;
+            }
+            if value(end) > value(high) {
+                high = end;
+            }
+            end += 1;
+        }
+        let mut chosen = [begin, low, high, end - 1];
+        chosen.sort_unstable();
+        for (at, index) in chosen.iter().enumerate() {
+            if at == 0 || chosen[at - 1] != *index {
+                kept.push(*index);
+            }
+        }
+        begin = end;
     }
     kept
 }
 
-fn bucket(points: &[Point], kept: &mut Vec<Point>) {
-    let (mut low, mut high) = (0, 0);
-    for (at, point) in points.iter().enumerate() {
-        if point.value < points[low].value {
-            low = at;
-        }
-        if point.value > points[high].value {
-            high = at;
-        }
-    }
-    let mut chosen = [0, low, high, points.len() - 1];
-    chosen.sort_unstable();
-    for (at, index) in chosen.iter().enumerate() {
-        if at == 0 || chosen[at - 1] != *index {
-            kept.push(points[*index]);
-        }
-    }
+/// The points that `kept` names, along their steps.
+pub fn reduce(points: &[Point], columns: u32) -> Vec<Point> {
+    let places = kept(
+        points.len(),
+        |at| points[at].step as f64,
+        |at| points[at].value,
+        columns,
+    );
+    places.into_iter().map(|at| points[at]).collect()
 }
 
 #[cfg(test)]
@@ -65,14 +76,14 @@ mod tests {
     #[test]
     fn few_points_stay_as_they_are() {
         let points = series(&[3.0, 1.0, 2.0]);
-        assert_eq!(reduce(&points, 0, 2, 1), points);
+        assert_eq!(reduce(&points, 1), points);
     }
 
     #[test]
     fn one_spike_among_a_million_points_is_seen() {
         let mut values = vec![1.0; 1_000_000];
         values[654_321] = 99.0;
-        let kept = reduce(&series(&values), 0, 999_999, 1200);
+        let kept = reduce(&series(&values), 1200);
         assert!(kept.len() <= 4800);
         assert!(
             kept.iter()
@@ -86,8 +97,7 @@ mod tests {
             values in proptest::collection::vec(-1e6_f64..1e6, 1..400), columns in 1_u32..40,
         ) {
             let points = series(&values);
-            let last = points.len() as i64 - 1;
-            let kept = reduce(&points, 0, last, columns);
+            let kept = reduce(&points, columns);
             prop_assert!(kept.len() <= (columns as usize * 4).max(1));
             prop_assert!(kept.iter().all(|point| points.contains(point)));
             prop_assert!(kept.windows(2).all(|pair| pair[0].step < pair[1].step));

@@ -1,6 +1,37 @@
 //! Smoothing, computed over all points of a series before it is reduced to pixels, so that it does not change with zoom.
 
+use serde::{Deserialize, Serialize};
+
 use super::Point;
+
+/// How a curve is smoothed.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Smoothing {
+    #[default]
+    None,
+    /// TensorBoard's debiased average; weight 0 … just below 1.
+    Ema { weight: f64 },
+    /// The same, forgetting by distance along the axis instead of by point.
+    TimeWeighted { weight: f64 },
+    /// Weighted by a bell of this many points on either side (its standard deviation).
+    Gaussian { deviation: f64 },
+    /// Mean of this many points around each.
+    Running { window: u32 },
+}
+
+/// All points smoothed, one value per point; empty when nothing is to be smoothed.
+pub fn smoothed(points: &[Point], smoothing: Smoothing) -> Vec<f64> {
+    match smoothing {
+        Smoothing::Ema { weight } if weight > 0.0 => debiased(points, weight),
+        Smoothing::TimeWeighted { weight } if weight > 0.0 => {
+            let span = points.last().map_or(0, |p| p.step) - points.first().map_or(0, |p| p.step);
+            let typical = span as f64 / points.len().saturating_sub(1).max(1) as f64;
+            time_weighted(points, weight, typical)
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// TensorBoard's debiased exponential moving average: `s ← w·s + (1 − w)·v`, shown as `s / (1 − wⁿ)`.
 ///
