@@ -24,6 +24,7 @@ pub mod people;
 pub mod secrets;
 pub mod store;
 pub mod tour;
+pub mod tracking;
 mod transfers;
 
 use std::path::PathBuf;

@@ -232,14 +232,23 @@ pub async fn set_language(backend: &Backend, actor: &Actor, language: Language) 
 }
 
 fn random_text(chars: usize) -> Result<String> {
+    random_of(ALPHABET, chars)
+}
+
+/// Random letters of an alphabet of at most 256.
+pub(crate) fn random_of(alphabet: &[u8], chars: usize) -> Result<String> {
     let mut text = String::with_capacity(chars);
     let mut bytes = [0_u8; 64];
+    // What lies above a multiple of the alphabet's length would make some letters likelier than others.
+    let fair = 256 / alphabet.len() * alphabet.len();
     while text.len() < chars {
         random(&mut bytes)?;
-        // 248 = 4 × 62: what lies above would make some letters likelier than others.
-        let fair = bytes.iter().filter(|byte| **byte < 248);
+        let fair = bytes
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .filter(|byte| *byte < fair);
         text.extend(
-            fair.map(|byte| char::from(ALPHABET[usize::from(byte % 62)]))
+            fair.map(|byte| char::from(alphabet[byte % alphabet.len()]))
                 .take(chars - text.len()),
         );
     }

@@ -18,3 +18,4 @@ pub mod people;
 pub mod recipes;
 pub mod shell;
 pub mod time;
+pub mod tracking;

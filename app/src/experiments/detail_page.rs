@@ -18,7 +18,7 @@ use crate::metrics::{ChartReads, ChartsPanel};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
-use crate::shared::{Confirmed, JobBadge, Lasted, Load};
+use crate::shared::{Confirmed, JobBadge, Lasted, Load, RunBadge};
 use crate::texts::{common as c, experiments as t, jobs};
 
 #[component]
@@ -52,6 +52,7 @@ fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
     let (name, id) =
         shown.with_untracked(|s| (s.experiment.name.clone(), s.experiment.id.to_string()));
     let job = Memo::new(move |_| shown.with(|s| s.job().cloned()));
+    let tracked = Memo::new(move |_| shown.with(|s| s.tracked.clone()));
     let is_running = Memo::new(move |_| {
         job.with(|job| job.as_ref().is_some_and(|job| !job.state.is_terminal()))
     });
@@ -64,8 +65,13 @@ fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
                 <JobBadge state=job.state.clone() kind=job.kind/>
                 <Lasted from=job.started_at to=job.ended_at/>
             })}
+            {move || tracked.get().map(|run| view! {
+                <RunBadge run=run.clone()/>
+                <Lasted from=Some(run.started_at) to=run.finished_at/>
+            })}
             <Numbers shown is_running/>
-            <div class="page-head-actions"><Actions id is_running/></div>
+            // What was not launched here can be neither stopped nor launched again.
+            <div class="page-head-actions">{move || tracked.with(Option::is_none).then(|| view! { <Actions id=id.clone() is_running/> })}</div>
         </div>
         <Nodes shown/>
         {move || job.with(|job| job.as_ref().and_then(|job| cause(&job.state, language))).map(|why| view! {
@@ -166,6 +172,7 @@ fn Tabs(
             .unwrap_or_else(|| "charts".to_owned())
     });
     let id = shown.with_untracked(|s| s.experiment.id.to_string());
+    let is_launched = shown.with_untracked(|s| s.tracked.is_none());
     let names = [
         ("charts", t::charts(language)),
         ("logs", t::logs(language)),
@@ -174,7 +181,7 @@ fn Tabs(
     ];
     view! {
         <nav class="tabs" aria-label=t::parts(language)>
-            {names.map(|(key, name)| view! {
+            {names.into_iter().filter(|(key, _)| is_launched || *key == "charts").map(|(key, name)| view! {
                 // A plain link: the router's own marks every address of this page as the current one.
                 <a href=format!("?tab={key}") class="tab" aria-current=move || (tab.get() == key).then_some("page")>{name}</a>
             }).collect_view()}

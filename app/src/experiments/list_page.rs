@@ -10,7 +10,7 @@ use super::spark::Spark;
 use crate::context::use_language;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
-use crate::shared::{Ago, JobBadge, Load};
+use crate::shared::{Ago, JobBadge, Load, RunBadge};
 use crate::texts::{common as c, experiments as t};
 
 #[component]
@@ -58,7 +58,7 @@ pub fn ExperimentRows(#[prop(into)] all: Signal<Vec<ExperimentView>>) -> impl In
 fn Row(view: ExperimentView) -> impl IntoView {
     let language = use_language();
     let job = view.job().cloned();
-    let is_running = job.as_ref().is_some_and(|job| !job.state.is_terminal());
+    let is_running = view.is_running();
     let progress = view.progress.clone();
     let done = match (progress.iteration, progress.iterations) {
         (Some(done), Some(all)) => format!("{} / {}", count(done), count(all)),
@@ -72,7 +72,7 @@ fn Row(view: ExperimentView) -> impl IntoView {
     view! {
         <tr>
             <td><A href=format!("/experiments/{}", view.experiment.id)>{view.experiment.name.clone()}</A></td>
-            <td>{job.map(|job| view! { <JobBadge state=job.state kind=job.kind/> })}</td>
+            <td>{job.map(|job| view! { <JobBadge state=job.state kind=job.kind/> })} {view.tracked.map(|run| view! { <RunBadge run/> })}</td>
             <td class="number">{done}</td>
             <td class="number">{progress.loss.map(|loss| significant(loss, 4))}</td>
             <td><Spark values=view.spark/></td>

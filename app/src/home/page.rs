@@ -148,8 +148,7 @@ fn Running() -> impl IntoView {
         <Load resource=all let:all>
             {move || {
                 let running: Vec<ExperimentView> = all.with(|all| {
-                    let is_running = |view: &&ExperimentView| view.job().is_some_and(|job| !job.state.is_terminal());
-                    all.iter().filter(is_running).cloned().collect()
+                    all.iter().filter(|view| view.is_running()).cloned().collect()
                 });
                 (!running.is_empty()).then(|| view! {
                     <section class="section-body"><h2>{t::training(language)}</h2><ExperimentRows all=running/></section>

@@ -2,8 +2,12 @@
 
 use domain::jobs::{Kind, State};
 use domain::language::Language;
+use domain::time::Timestamp;
+use domain::tracking::{RunState, TrackedRun};
 use leptos::prelude::*;
 
+use super::format::span;
+use super::times::use_now;
 use crate::context::use_language;
 use crate::texts::{common as t, jobs};
 
@@ -55,6 +59,32 @@ pub fn JobBadge(state: State, kind: Kind) -> impl IntoView {
     view! {
         <span class="badge" data-state=state.name() title=cause(&state, language)>
             {state_word(&state, kind, language)}
+        </span>
+    }
+}
+
+/// The state of a run that was not launched here. A running one that was not heard of for long says so; that is no state of its own.
+#[component]
+pub fn RunBadge(run: TrackedRun) -> impl IntoView {
+    let (language, now) = (use_language(), use_now());
+    let (mark, word) = match run.state {
+        RunState::Running => ("running", jobs::running(language)),
+        RunState::Finished => ("succeeded", jobs::finished(language)),
+        RunState::Crashed => ("failed", jobs::crashed(language)),
+        RunState::Aborted => ("stopped", jobs::aborted(language)),
+    };
+    // The first render knows no clock, like the server's.
+    let silence = Memo::new(move |_| {
+        let now = now.get()?;
+        let since = run.silent_since(Timestamp(now))?;
+        Some(now - since.0)
+    });
+    view! {
+        <span class="badge" data-state=move || if silence.get().is_some() { "unreachable" } else { mark }>
+            {move || match silence.get() {
+                Some(silence) => jobs::not_heard_of(language, &span(silence, language)),
+                None => word.to_owned(),
+            }}
         </span>
     }
 }

@@ -10,7 +10,7 @@ pub mod numbers;
 pub mod place;
 pub mod times;
 
-pub use badge::{JobBadge, RehearsalMark};
+pub use badge::{JobBadge, RehearsalMark, RunBadge};
 pub use confirm::Confirmed;
 pub use fields::{Findings, Submit, TextField};
 pub use live::Live;

@@ -18,6 +18,9 @@ texts! {
     failed => "failed", "失败";
     stopped => "stopped", "已停止";
     lost => "lost", "失联";
+    finished => "finished", "已完成";
+    crashed => "crashed", "异常退出";
+    aborted => "interrupted", "已中断";
     all_jobs => "All jobs", "全部任务";
     jobs => "Jobs", "任务";
     process => "Process", "进程";
@@ -35,4 +38,14 @@ texts! {
     stop_help => "What it has done so far is thrown away.", "已完成的部分将作废。";
     stop_job => "Stop this job", "停止任务";
     cause => "Cause", "原因";
+}
+
+use domain::language::Language;
+
+/// "not heard of for 20 min"
+pub fn not_heard_of(language: Language, span: &str) -> String {
+    match language {
+        Language::En => format!("not heard of for {span}"),
+        Language::Zh => format!("已 {span}没有消息"),
+    }
 }

@@ -11,7 +11,7 @@ use domain::people::Role;
 use domain::recipes::{extra, fields};
 
 use crate::store::{Inserted, Launched, NewJobRow, NewLaunch};
-use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes};
+use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes, tracking};
 use plan::Plan;
 
 /// What a launch would do: scripts, iterations, and everything that stands against it. Looks at the nodes; changes nothing.
@@ -213,7 +213,11 @@ async fn view(backend: &Backend, actor: &Actor, experiment: Experiment) -> Resul
     }
     let (progress, spark) = match attempts.last() {
         Some((attempt, _)) => metrics::progress(backend, &experiment.id, attempt).await?,
-        None => Default::default(),
+        None => tracking::progress(backend, &experiment.id).await?,
+    };
+    let tracked = match attempts.last() {
+        Some(_) => None,
+        None => backend.store().tracked_run(&experiment.id).await?,
     };
     let mut names = Vec::new();
     if let Some((_, job)) = attempts.last() {
@@ -236,6 +240,7 @@ async fn view(backend: &Backend, actor: &Actor, experiment: Experiment) -> Resul
                 nodes: names,
                 model_name: String::new(),
                 dataset_name: String::new(),
+                tracked,
             });
         }
     };
@@ -249,6 +254,7 @@ async fn view(backend: &Backend, actor: &Actor, experiment: Experiment) -> Resul
         nodes: names,
         model_name: model.map(|model| model.name).unwrap_or_default(),
         dataset_name: dataset.map(|dataset| dataset.name).unwrap_or_default(),
+        tracked,
     })
 }
 

@@ -15,6 +15,7 @@ mod nodes;
 mod offsets;
 mod people;
 mod secrets;
+mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
@@ -22,6 +23,7 @@ pub use metrics::Origin;
 pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
 pub use secrets::NewSecretRow;
+pub use tracking::NewTrackedRun;
 
 use std::path::Path;
 use std::str::FromStr;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AttemptId, ClusterId, DatasetId, ExperimentId, JobId, ModelId, ProjectId};
 use crate::recipes::Recipe;
 use crate::time::Timestamp;
+use crate::tracking::{RunState, TrackedRun};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
@@ -81,9 +82,19 @@ pub struct ExperimentView {
     pub nodes: Vec<String>,
     pub model_name: String,
     pub dataset_name: String,
+    /// Of a run that was not launched here: it has no attempts above, theirs are the numbers its series carry.
+    #[serde(default)]
+    pub tracked: Option<TrackedRun>,
 }
 
 impl ExperimentView {
+    /// Its newest attempt, or its client, has not ended.
+    pub fn is_running(&self) -> bool {
+        let is_open = |run: &TrackedRun| run.state == RunState::Running;
+        self.job().is_some_and(|job| !job.state.is_terminal())
+            || self.tracked.as_ref().is_some_and(is_open)
+    }
+
     /// The job of the newest attempt.
     pub fn job(&self) -> Option<&crate::jobs::JobView> {
         self.attempts.last().map(|(_, job)| job)

@@ -1,0 +1,130 @@
+//! Runs that were not launched here: made by a client, a script or an import; their state, and what lists show of them.
+
+use domain::experiments::{Experiment, Progress};
+use domain::ids::ExperimentId;
+use domain::metrics::{self, SeriesKey, Summary, buckets};
+use domain::people::Role;
+use domain::time::Timestamp;
+use domain::tracking::{RunState, TrackedRun};
+
+use crate::people::random_of;
+use crate::store::{NewTrackedRun, Origin};
+use crate::{Actor, Backend, Result, clock, experiments};
+
+/// What a loss is called by those who write runs.
+const LOSSES: [&str; 3] = ["loss", "train/loss", "train_loss"];
+
+/// A run as its writer asks for it.
+pub struct NewRun<'a> {
+    /// Of the experiment; one that is taken gets a number.
+    pub name: &'a str,
+    /// The writer's own id of it, unique in the project; None: it has none.
+    pub slug: Option<&'a str>,
+    /// Who writes it: `swanlab 0.7.20`, `push`, `tfevents`.
+    pub origin: &'a str,
+    pub state: RunState,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Finds the run with this slug in the actor's project, or makes it. True: it is new.
+pub async fn find_or_create(
+    backend: &Backend,
+    actor: &Actor,
+    new: NewRun<'_>,
+) -> Result<(ExperimentId, bool)> {
+    actor.needs(Role::Member)?;
+    let public_id = random_of(b"abcdefghijklmnopqrstuvwxyz0123456789", 21)?;
+    let experiment = Experiment {
+        id: clock::new_id(),
+        project_id: actor.project.clone(),
+        name: new.name.trim().to_owned(),
+        setup: None,
+        created_at: new.started_at,
+    };
+    let run = TrackedRun {
+        slug: new.slug.unwrap_or(&public_id).to_owned(),
+        public_id,
+        origin: new.origin.to_owned(),
+        state: new.state,
+        started_at: new.started_at,
+        finished_at: new.finished_at,
+        last_seen_at: clock::now(),
+        rejected: 0,
+    };
+    let row = NewTrackedRun {
+        experiment: &experiment,
+        creator: &actor.user,
+        run: &run,
+    };
+    if let Some(known) = backend.store().insert_tracked_run(row).await? {
+        return Ok((known, false));
+    }
+    announce(backend, actor, &experiment.id, new.state).await?;
+    Ok((experiment.id, true))
+}
+
+/// The run goes on, or has ended as its writer says.
+pub async fn set_state(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+    state: RunState,
+    finished_at: Option<Timestamp>,
+) -> Result<()> {
+    actor.needs(Role::Member)?;
+    experiments::find(backend, actor, id).await?;
+    let now = clock::now();
+    let ended = (state != RunState::Running).then(|| finished_at.unwrap_or(now));
+    backend
+        .store()
+        .note_run_state(id, state, ended, now)
+        .await?;
+    announce(backend, actor, id, state).await
+}
+
+async fn announce(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+    state: RunState,
+) -> Result<()> {
+    let detail = serde_json::json!({"state": state.name()});
+    backend
+        .announce(&actor.project, "experiment", id.as_str(), detail)
+        .await
+}
+
+/// The newest step and loss of a run without attempts, and its loss as a small line of at most 60 points.
+pub(crate) async fn progress(backend: &Backend, id: &ExperimentId) -> Result<(Progress, Vec<f64>)> {
+    let summaries = backend.store().summaries(id).await?;
+    let Some(loss) = newest_loss(&summaries) else {
+        return Ok(Default::default());
+    };
+    let origin = Origin {
+        experiment: id,
+        attempt: loss.attempt,
+        source: loss.source,
+    };
+    let mut points = backend
+        .store()
+        .points(&origin, &loss.key, i64::MIN, i64::MAX)
+        .await?;
+    points.retain(|point| point.value.is_finite());
+    let spark = buckets::reduce(&points, 15);
+    let progress = Progress {
+        iteration: u64::try_from(loss.last_step).ok(),
+        loss: loss.last,
+        ..Progress::default()
+    };
+    Ok((progress, spark.iter().map(|point| point.value).collect()))
+}
+
+fn newest_loss(summaries: &[Summary]) -> Option<&Summary> {
+    let newest = summaries.iter().map(|summary| summary.attempt).max()?;
+    LOSSES.iter().find_map(|name| {
+        let key = SeriesKey::plain(*name);
+        let is_of = |summary: &&Summary| summary.attempt == newest && summary.key == key;
+        metrics::best(summaries.iter().filter(is_of))
+    })
+}
