@@ -19,7 +19,7 @@ mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
-pub use metrics::Origin;
+pub use metrics::{Origin, SeriesRow};
 pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
 pub use secrets::NewSecretRow;
@@ -107,6 +107,49 @@ pub(crate) mod tests {
             .await
             .expect("the schema applies");
         (store, folder)
+    }
+
+    /// An experiment in the first admin's project.
+    pub(crate) async fn experiment(
+        store: &Store,
+        setup: Option<&domain::experiments::Setup>,
+    ) -> (crate::Actor, domain::ids::ExperimentId) {
+        use crate::clock;
+        let (user, project, id): (_, _, domain::ids::ExperimentId) =
+            (clock::new_id(), clock::new_id(), clock::new_id());
+        store
+            .replace_setup_link("link", clock::now())
+            .await
+            .expect("stored");
+        store
+            .insert_first_admin(
+                "link",
+                &user,
+                "ada",
+                "hash",
+                &project,
+                "default",
+                clock::now(),
+            )
+            .await
+            .expect("made");
+        sqlx::query("insert into experiments (id, project_id, created_by, name, setup, created_at) values ($1, $2, $3, 'run', $4, 0)")
+            .bind(id.as_str())
+            .bind(domain::ids::ProjectId::as_str(&project))
+            .bind(domain::ids::UserId::as_str(&user))
+            .bind(setup.map(to_json).transpose().expect("JSON"))
+            .execute(&store.writer)
+            .await
+            .expect("stored");
+        let role = domain::people::Role::Admin;
+        (
+            crate::Actor {
+                user,
+                project,
+                role,
+            },
+            id,
+        )
     }
 
     #[tokio::test]

@@ -1,14 +1,19 @@
 //! Metrics: points, series, and what a chart gets of them.
 
-pub mod buckets;
+mod columns;
+pub mod curve;
 pub mod draw;
+mod extremes;
+mod ints;
 pub mod jsonl;
 mod labels;
+pub mod reduce;
 pub mod smoothing;
 
 use std::collections::BTreeMap;
 
-pub use draw::{Attempts, DrawRequest, Drawn, XAxis, drawn};
+pub use columns::Columns;
+pub use draw::{Attempts, DrawRequest, Drawn, XAxis};
 pub use labels::Labels;
 pub use smoothing::Smoothing;
 
@@ -106,8 +111,8 @@ pub struct Summary {
 }
 
 /// One source per series, the best there is.
-pub fn best<'a>(summaries: impl Iterator<Item = &'a Summary>) -> Option<&'a Summary> {
-    summaries.min_by_key(|summary| summary.source)
+pub fn best<T>(rows: Vec<T>, summary: impl Fn(&T) -> &Summary) -> Option<T> {
+    rows.into_iter().min_by_key(|row| summary(row).source)
 }
 
 impl NonFinite {

@@ -4,13 +4,13 @@
 //! endian). Only the newest chunk of a series is open: new points are added to it until it is full.
 
 use domain::ids::ExperimentId;
-use domain::metrics::{Batch, Labels, Point, SeriesKey, Source, Summary};
+use domain::metrics::{Batch, Columns, Labels, Point, SeriesKey, Source, Summary};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
-use super::offsets::{Offset, advance};
-use super::{Store, failed, from_json, to_json};
 use crate::error::{Error, Result};
+use crate::store::offsets::{Offset, advance};
+use crate::store::{Store, failed, from_json, to_json};
 
 /// Points of a full chunk: 48 KiB of columns.
 const CHUNK_POINTS: usize = 2048;
@@ -23,7 +23,14 @@ pub struct Origin<'a> {
     pub source: Source,
 }
 
-pub(super) fn source_word(source: Source) -> &'static str {
+/// A series as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesRow {
+    pub id: i64,
+    pub summary: Summary,
+}
+
+pub(in crate::store) fn source_word(source: Source) -> &'static str {
     match source {
         Source::Jsonl => "jsonl",
         Source::Client => "client",
@@ -131,31 +138,48 @@ impl Store {
         .fetch_all(&self.reader)
         .await
         .map_err(failed("list series"))?;
-        let number = |row: &SqliteRow, column: &str| {
-            u64::try_from(row.get::<i64, _>(column)).unwrap_or_default()
-        };
         rows.iter()
-            .map(|row| {
-                Ok(Summary {
-                    attempt: u32::try_from(row.get::<i64, _>("attempt")).unwrap_or_default(),
-                    source: source(&row.get::<String, _>("source")),
-                    key: SeriesKey {
-                        name: row.get("name"),
-                        labels: from_json::<Labels>(row.get("labels"))?,
-                    },
-                    count: number(row, "count"),
-                    non_finite: number(row, "non_finite"),
-                    first_step: row.get("first_step"),
-                    last_step: row.get("last_step"),
-                    last: row.get("last_value"),
-                    min: row.get("min_value"),
-                    max: row.get("max_value"),
-                })
-            })
+            .map(|row| Ok(series_row(row)?.summary))
             .collect()
     }
 
-    /// All points of one series in a range of steps (both included), in the order of steps. Chunks outside the range are not read.
+    /// The attempts of an experiment that have series, oldest first.
+    pub async fn attempts_with_series(&self, experiment: &ExperimentId) -> Result<Vec<u32>> {
+        let attempts: Vec<i64> = sqlx::query_scalar(
+            "select distinct attempt from series where experiment_id = $1 order by attempt",
+        )
+        .bind(experiment.as_str())
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list attempts with series"))?;
+        Ok(attempts
+            .into_iter()
+            .filter_map(|attempt| u32::try_from(attempt).ok())
+            .collect())
+    }
+
+    /// The series of one name and labels in an attempt, one for each source that has it.
+    pub async fn series_of(
+        &self,
+        experiment: &ExperimentId,
+        attempt: u32,
+        key: &SeriesKey,
+    ) -> Result<Vec<SeriesRow>> {
+        let rows = sqlx::query(
+            "select * from series where experiment_id = $1 and attempt = $2 \
+             and source in ('jsonl', 'client', 'tfevents', 'stdout') and name = $3 and labels = $4",
+        )
+        .bind(experiment.as_str())
+        .bind(i64::from(attempt))
+        .bind(&key.name)
+        .bind(to_json(&key.labels)?)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("find a series"))?;
+        rows.iter().map(series_row).collect()
+    }
+
+    /// The points of one series in a range of steps (both included), as they are read: `Columns::read_as` says how.
     pub async fn points(
         &self,
         origin: &Origin<'_>,
@@ -163,35 +187,59 @@ impl Store {
         from: i64,
         to: i64,
     ) -> Result<Vec<Point>> {
+        let rows = self
+            .series_of(origin.experiment, origin.attempt, key)
+            .await?;
+        let Some(series) = rows
+            .into_iter()
+            .find(|row| row.summary.source == origin.source)
+        else {
+            return Ok(Vec::new());
+        };
+        let columns = self.columns(&series).await?.read_as(origin.source);
+        Ok(columns
+            .points()
+            .filter(|point| (from..=to).contains(&point.step))
+            .collect())
+    }
+
+    /// All points of a series in the order of arrival.
+    pub async fn columns(&self, series: &SeriesRow) -> Result<Columns> {
         let rows = sqlx::query(
-            "select steps, times, vals from series_chunks join series on series.id = series_chunks.series_id \
-             where experiment_id = $1 and attempt = $2 and source = $3 and name = $4 and labels = $5 \
-             and series_chunks.last_step >= $6 and series_chunks.first_step <= $7 order by number",
+            "select steps, times, vals from series_chunks where series_id = $1 order by number",
         )
-        .bind(origin.experiment.as_str())
-        .bind(i64::from(origin.attempt))
-        .bind(source_word(origin.source))
-        .bind(&key.name)
-        .bind(to_json(&key.labels)?)
-        .bind(from)
-        .bind(to)
+        .bind(series.id)
         .fetch_all(&self.reader)
         .await
         .map_err(failed("read points"))?;
-        let mut all = Vec::new();
+        let mut all = Columns::default();
         for row in &rows {
-            all.extend(
-                points(row)?
-                    .into_iter()
-                    .filter(|point| (from..=to).contains(&point.step)),
-            );
-        }
-        // Within an attempt they arrive in order; a late writer must not break the reducer, which relies on it.
-        if !all.is_sorted_by_key(|point: &Point| point.step) {
-            all.sort_by_key(|point| point.step);
+            all.append(points(row)?.into_iter().collect());
         }
         Ok(all)
     }
+}
+
+fn series_row(row: &SqliteRow) -> Result<SeriesRow> {
+    let number = |column: &str| u64::try_from(row.get::<i64, _>(column)).unwrap_or_default();
+    Ok(SeriesRow {
+        id: row.get("id"),
+        summary: Summary {
+            attempt: u32::try_from(row.get::<i64, _>("attempt")).unwrap_or_default(),
+            source: source(&row.get::<String, _>("source")),
+            key: SeriesKey {
+                name: row.get("name"),
+                labels: from_json::<Labels>(row.get("labels"))?,
+            },
+            count: number("count"),
+            non_finite: number("non_finite"),
+            first_step: row.get("first_step"),
+            last_step: row.get("last_step"),
+            last: row.get("last_value"),
+            min: row.get("min_value"),
+            max: row.get("max_value"),
+        },
+    })
 }
 
 async fn append(
@@ -290,37 +338,12 @@ async fn write_chunk(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Standing;
-    use super::super::tests::fresh;
     use super::*;
-    use crate::clock;
+    use crate::store::Standing;
+    use crate::store::tests::fresh;
 
     async fn experiment(store: &Store) -> ExperimentId {
-        let (user, project, id) = (clock::new_id(), clock::new_id(), clock::new_id());
-        store
-            .replace_setup_link("link", clock::now())
-            .await
-            .expect("stored");
-        store
-            .insert_first_admin(
-                "link",
-                &user,
-                "ada",
-                "hash",
-                &project,
-                "default",
-                clock::now(),
-            )
-            .await
-            .expect("made");
-        sqlx::query("insert into experiments (id, project_id, created_by, name, created_at) values ($1, $2, $3, 'run', 0)")
-            .bind(ExperimentId::as_str(&id))
-            .bind(project.as_str())
-            .bind(user.as_str())
-            .execute(&store.writer)
-            .await
-            .expect("stored");
-        id
+        crate::store::tests::experiment(store, None).await.1
     }
 
     fn batch(steps: std::ops::Range<i64>) -> Batch {

@@ -1,0 +1,18 @@
+//! Metrics: what series an experiment has, and what a chart gets of them.
+
+mod draw;
+mod progress;
+
+pub use draw::draw;
+pub(crate) use progress::{progress, progress_of};
+
+use domain::ids::ExperimentId;
+use domain::metrics::Summary;
+
+use crate::{Actor, Backend, Result, experiments};
+
+/// The summaries of all series of an experiment, of every attempt and source.
+pub async fn series(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<Vec<Summary>> {
+    experiments::find(backend, actor, id).await?;
+    backend.store().summaries(id).await
+}
