@@ -128,8 +128,11 @@ try:
         stop(process)
     row("server_start", round(statistics.median(starts), 1), "ms", "≤ 100", statistics.median(starts) <= 100, "exec to first answer on /health, fresh database, median of 7")
 
-    wasm = (root / "target/site/pkg/trainyard_bg.wasm.br").stat().st_size / 1000
-    row("wasm_brotli", round(wasm, 1), "KB", "≤ 600", wasm <= 600, "size of trainyard_bg.wasm.br")
+    site = root / "target/site/pkg"
+    size = lambda piece: (site / f"{piece}.wasm.br").stat().st_size / 1000
+    files = json.loads((site / "pieces.json").read_text())
+    wasm = max(size("trainyard_bg") + sum(map(size, pieces)) for pieces in files.values())
+    row("wasm_brotli", round(wasm, 1), "KB", "≤ 600", wasm <= 600, "all pieces that the heaviest file of pages needs, as .wasm.br (trainyard_bg.wasm and those of pieces.json)")
 
     # Everything is built and both nodes are up when the second run begins.
     env = {**os.environ, **nodes, "TRAINYARD_DATA": str(folder)}

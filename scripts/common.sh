@@ -120,4 +120,11 @@ install_build_tools() {
     # Without --locked: its own lock names releases that a registry may no longer serve.
     step "wasm-bindgen $version" cargo install wasm-bindgen-cli --version "$version"
   fi
+  # Its form follows wasm_split_helpers, whose marks it reads.
+  local split_version=0.2.4
+  if cargo install --list | grep -qF "wasm_split_cli_support v$split_version:"; then
+    present "wasm-split-cli $split_version"
+  else
+    step "wasm-split-cli $split_version" cargo install wasm_split_cli_support --version $split_version --features build-binary
+  fi
 }

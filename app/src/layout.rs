@@ -4,19 +4,12 @@ use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::hooks::use_location;
-use leptos_router::{SsrMode, path};
+use leptos_router::{Lazy, SsrMode, path};
 
-use crate::chat::ChatPage;
 use crate::context::{Theme, Viewer, use_language, use_viewer};
-use crate::datasets::{DatasetPage, DatasetsPage, RegisterDatasetPage};
-use crate::deployments::{DeploymentPage, DeploymentsPage, NewDeploymentPage};
-use crate::experiments::{ExperimentPage, ExperimentsPage, NewExperimentPage};
-use crate::home::HomePage;
-use crate::jobs::{ActivityMenu, JobPage, JobsPage};
+use crate::jobs::ActivityMenu;
 use crate::keys::{Keys, KeysShown};
-use crate::models::{ModelPage, ModelsPage, RegisterModelPage};
-use crate::nodes::{AddNodePage, NodePage, NodesPage};
-use crate::people::{LoginPage, SettingsPage, SetupPage};
+use crate::pages;
 use crate::shared::format::ago;
 use crate::shared::live::use_live;
 use crate::shared::times::use_now;
@@ -44,28 +37,28 @@ pub fn App() -> impl IntoView {
             <Keys/>
             <main id="main" class="page" tabindex="-1">
                 <Routes fallback=NotFound>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
-                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
-                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
-                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/nodes") view=NodesPage ssr=SsrMode::Async/>
-                    <Route path=path!("/nodes/add") view=AddNodePage ssr=SsrMode::Async/>
-                    <Route path=path!("/nodes/:id") view=NodePage ssr=SsrMode::Async/>
-                    <Route path=path!("/models") view=ModelsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/models/register") view=RegisterModelPage ssr=SsrMode::Async/>
-                    <Route path=path!("/models/:id") view=ModelPage ssr=SsrMode::Async/>
-                    <Route path=path!("/datasets") view=DatasetsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/datasets/register") view=RegisterDatasetPage ssr=SsrMode::Async/>
-                    <Route path=path!("/datasets/:id") view=DatasetPage ssr=SsrMode::Async/>
-                    <Route path=path!("/experiments") view=ExperimentsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/experiments/new") view=NewExperimentPage ssr=SsrMode::Async/>
-                    <Route path=path!("/experiments/:id") view=ExperimentPage ssr=SsrMode::Async/>
-                    <Route path=path!("/deployments") view=DeploymentsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/deployments/new") view=NewDeploymentPage ssr=SsrMode::Async/>
-                    <Route path=path!("/deployments/:id") view=DeploymentPage ssr=SsrMode::Async/>
-                    <Route path=path!("/chat") view=ChatPage ssr=SsrMode::Async/>
-                    <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/jobs/:id") view=JobPage ssr=SsrMode::Async/>
+                    <Route path=path!("/") view={Lazy::<pages::HomePage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/login") view={Lazy::<pages::LoginPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/setup") view={Lazy::<pages::SetupPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view={Lazy::<pages::SettingsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes") view={Lazy::<pages::NodesPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes/add") view={Lazy::<pages::AddNodePage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes/:id") view={Lazy::<pages::NodePage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/models") view={Lazy::<pages::ModelsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/models/register") view={Lazy::<pages::RegisterModelPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/models/:id") view={Lazy::<pages::ModelPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets") view={Lazy::<pages::DatasetsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets/register") view={Lazy::<pages::RegisterDatasetPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/datasets/:id") view={Lazy::<pages::DatasetPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments") view={Lazy::<pages::ExperimentsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/new") view={Lazy::<pages::NewExperimentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/:id") view={Lazy::<pages::ExperimentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments") view={Lazy::<pages::DeploymentsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments/new") view={Lazy::<pages::NewDeploymentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/deployments/:id") view={Lazy::<pages::DeploymentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/chat") view={Lazy::<pages::ChatPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view={Lazy::<pages::JobsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs/:id") view={Lazy::<pages::JobPage>::new()} ssr=SsrMode::Async/>
                 </Routes>
             </main>
         </Router>

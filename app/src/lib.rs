@@ -25,6 +25,7 @@ mod layout;
 mod metrics;
 mod models;
 mod nodes;
+mod pages;
 mod people;
 mod shared;
 mod shell;
@@ -38,5 +39,5 @@ pub use shell::shell;
 /// Takes over the page that the server rendered. Called once by the wasm entry.
 #[cfg(feature = "hydrate")]
 pub fn hydrate() {
-    leptos::mount::hydrate_body(App);
+    leptos::mount::hydrate_lazy(App);
 }

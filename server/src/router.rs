@@ -76,8 +76,12 @@ async fn page(
     request: Request<axum::body::Body>,
 ) -> Response {
     let options = state.leptos.clone();
+    let provide = context(state.backend.clone(), caller);
     let render = leptos_axum::render_app_to_stream_with_context(
-        context(state.backend.clone(), caller),
+        move || {
+            provide();
+            provide_context(assets::pieces());
+        },
         move || app::shell(options.clone()),
     );
     render(request).await.into_response()

@@ -1,8 +1,13 @@
 //! `/pkg/*`: wasm, its JavaScript and the stylesheet, compressed at build time.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use leptos::WasmSplitManifest;
+use leptos::prelude::ArcStoredValue;
 use rust_embed::RustEmbed;
 
 // A release build holds the files; a dev build reads them from disk.
@@ -59,6 +64,22 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         );
     }
     answer
+}
+
+/// Which pieces of the wasm a page needs, so that its answer can name them before the browser has read the first piece.
+pub fn pieces() -> WasmSplitManifest {
+    static PIECES: OnceLock<HashMap<String, Vec<String>>> = OnceLock::new();
+    let pieces = PIECES.get_or_init(|| {
+        // Without it pages load all the same, one round later.
+        Assets::get("pieces.json")
+            .and_then(|file| serde_json::from_slice(&file.data).ok())
+            .unwrap_or_default()
+    });
+    WasmSplitManifest(ArcStoredValue::new((
+        "/pkg".to_owned(),
+        pieces.clone(),
+        "__wasm_split.js".to_owned(),
+    )))
 }
 
 fn hex(bytes: &[u8]) -> String {
