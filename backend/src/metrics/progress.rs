@@ -19,23 +19,31 @@ pub(crate) async fn progress(
     attempt: &Attempt,
 ) -> Result<(Progress, Vec<f64>)> {
     let (progress, loss) = numbers(backend, id, attempt).await?;
-    let mut spark = Vec::new();
-    if let Some(loss) = loss {
-        let columns = backend.store().columns(&loss).await?;
-        let curve = Curve::new(
-            columns.read_as(loss.summary.source),
-            &Axis::Steps { scale: 1.0 },
-        );
-        if let Some((from, to)) = curve.ends() {
+    let spark = match loss {
+        Some(loss) => spark(backend, &loss).await?,
+        None => Vec::new(),
+    };
+    Ok((progress, spark))
+}
+
+/// A series as a small line of at most 60 values.
+pub(crate) async fn spark(backend: &Backend, series: &SeriesRow) -> Result<Vec<f64>> {
+    let columns = backend.store().columns(series).await?;
+    let curve = Curve::new(
+        columns.read_as(series.summary.source),
+        &Axis::Steps { scale: 1.0 },
+    );
+    Ok(match curve.ends() {
+        Some((from, to)) => {
             let window = Window {
                 from,
                 to,
                 columns: SPARK_COLUMNS,
             };
-            spark = curve.cut(window, None).values;
+            curve.cut(window, None).values
         }
-    }
-    Ok((progress, spark))
+        None => Vec::new(),
+    })
 }
 
 /// Only the numbers, which are in the summaries.

@@ -2,14 +2,14 @@
 
 use domain::experiments::{Experiment, Progress};
 use domain::ids::ExperimentId;
-use domain::metrics::{self, SeriesKey, Summary, buckets};
+use domain::metrics::{SeriesKey, best};
 use domain::people::Role;
 use domain::time::Timestamp;
 use domain::tracking::{RunState, TrackedRun};
 
 use crate::people::random_of;
-use crate::store::{NewTrackedRun, Origin};
-use crate::{Actor, Backend, Result, clock, experiments};
+use crate::store::{NewTrackedRun, SeriesRow};
+use crate::{Actor, Backend, Result, clock, experiments, metrics};
 
 /// What a loss is called by those who write runs.
 const LOSSES: [&str; 3] = ["loss", "train/loss", "train_loss"];
@@ -97,34 +97,28 @@ async fn announce(
 
 /// The newest step and loss of a run without attempts, and its loss as a small line of at most 60 points.
 pub(crate) async fn progress(backend: &Backend, id: &ExperimentId) -> Result<(Progress, Vec<f64>)> {
-    let summaries = backend.store().summaries(id).await?;
-    let Some(loss) = newest_loss(&summaries) else {
+    let Some(loss) = newest_loss(backend, id).await? else {
         return Ok(Default::default());
     };
-    let origin = Origin {
-        experiment: id,
-        attempt: loss.attempt,
-        source: loss.source,
-    };
-    let mut points = backend
-        .store()
-        .points(&origin, &loss.key, i64::MIN, i64::MAX)
-        .await?;
-    points.retain(|point| point.value.is_finite());
-    let spark = buckets::reduce(&points, 15);
     let progress = Progress {
-        iteration: u64::try_from(loss.last_step).ok(),
-        loss: loss.last,
+        iteration: u64::try_from(loss.summary.last_step).ok(),
+        loss: loss.summary.last,
         ..Progress::default()
     };
-    Ok((progress, spark.iter().map(|point| point.value).collect()))
+    Ok((progress, metrics::spark(backend, &loss).await?))
 }
 
-fn newest_loss(summaries: &[Summary]) -> Option<&Summary> {
-    let newest = summaries.iter().map(|summary| summary.attempt).max()?;
-    LOSSES.iter().find_map(|name| {
-        let key = SeriesKey::plain(*name);
-        let is_of = |summary: &&Summary| summary.attempt == newest && summary.key == key;
-        metrics::best(summaries.iter().filter(is_of))
-    })
+async fn newest_loss(backend: &Backend, id: &ExperimentId) -> Result<Option<SeriesRow>> {
+    let attempts = backend.store().attempts_with_series(id).await?;
+    let Some(newest) = attempts.into_iter().max() else {
+        return Ok(None);
+    };
+    for name in LOSSES {
+        let key = SeriesKey::plain(name);
+        let rows = backend.store().series_of(id, newest, &key).await?;
+        if let Some(row) = best(rows, |row| &row.summary) {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
