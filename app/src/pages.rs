@@ -10,6 +10,8 @@ use leptos_router::LazyRoute;
 macro_rules! pages {
     ($($file:ident, $preload:ident: $($room:ident :: $page:ident),+;)+) => {$(
         mod $file {
+            // The names are those of the components.
+            #[allow(clippy::enum_variant_names)]
             pub enum Page { $($page),+ }
         }
 

@@ -179,9 +179,9 @@ fn means(values: &[f64], before: usize, after: usize) -> Vec<f64> {
         // Both lie in one block (then one of them at its edge, or the series is shorter than it), or in two that touch.
         let sum = if begin / window != end / window {
             from[begin] + up_to[end]
-        } else if begin % window == 0 {
+        } else if begin.is_multiple_of(window) {
             up_to[end]
-        } else if end == length - 1 || (end + 1) % window == 0 {
+        } else if end == length - 1 || (end + 1).is_multiple_of(window) {
             from[begin]
         } else {
             values[begin..=end].iter().sum()
