@@ -1,5 +1,6 @@
 //! Metrics: points, series, and what a chart gets of them.
 
+pub mod codec;
 mod columns;
 pub mod curve;
 pub mod draw;
@@ -7,6 +8,7 @@ mod extremes;
 mod ints;
 pub mod jsonl;
 mod labels;
+pub mod packed;
 pub mod reduce;
 pub mod smoothing;
 
