@@ -182,7 +182,7 @@ async fn curve(
 async fn merged(backend: &Backend, parts: &[SeriesRow]) -> Result<Columns> {
     let mut all = Columns::default();
     for part in parts {
-        let columns = backend.store().columns(part).await?;
+        let columns = backend.store().columns(part, 0).await?;
         all = all.overlaid(columns.read_as(part.summary.source));
     }
     Ok(all)

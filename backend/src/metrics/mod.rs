@@ -4,7 +4,7 @@ mod draw;
 mod progress;
 
 pub use draw::draw;
-pub(crate) use progress::{progress, progress_of, spark};
+pub(crate) use progress::{best_of, progress, progress_of, spark};
 
 use domain::ids::ExperimentId;
 use domain::metrics::Summary;

@@ -8,6 +8,7 @@ mod chat;
 mod checkpoints;
 mod deployments;
 mod experiments;
+mod grew;
 mod jobs;
 mod metrics;
 mod models;
@@ -19,7 +20,7 @@ mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
-pub use metrics::{Origin, SeriesRow};
+pub use metrics::{Loose, Origin, Overview, SeriesRow};
 pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
 pub use secrets::NewSecretRow;
@@ -40,6 +41,7 @@ use crate::error::{Error, Result};
 pub struct Store {
     writer: SqlitePool,
     reader: SqlitePool,
+    grew: grew::Grew,
 }
 
 impl Store {
@@ -67,7 +69,11 @@ impl Store {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(Error::internal("open the database for reading"))?;
-        Ok(Store { writer, reader })
+        Ok(Store {
+            writer,
+            reader,
+            grew: grew::Grew::default(),
+        })
     }
 
     /// Waits for running queries and closes the file.

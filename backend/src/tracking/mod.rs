@@ -2,7 +2,7 @@
 
 use domain::experiments::{Experiment, Progress};
 use domain::ids::ExperimentId;
-use domain::metrics::{SeriesKey, best};
+use domain::metrics::SeriesKey;
 use domain::people::Role;
 use domain::time::Timestamp;
 use domain::tracking::{RunState, TrackedRun};
@@ -110,14 +110,13 @@ pub(crate) async fn progress(backend: &Backend, id: &ExperimentId) -> Result<(Pr
 
 async fn newest_loss(backend: &Backend, id: &ExperimentId) -> Result<Option<SeriesRow>> {
     let attempts = backend.store().attempts_with_series(id).await?;
-    let Some(newest) = attempts.into_iter().max() else {
+    let Some(newest) = attempts.last() else {
         return Ok(None);
     };
     for name in LOSSES {
-        let key = SeriesKey::plain(name);
-        let rows = backend.store().series_of(id, newest, &key).await?;
-        if let Some(row) = best(rows, |row| &row.summary) {
-            return Ok(Some(row));
+        let loss = metrics::best_of(backend, id, *newest, &SeriesKey::plain(name)).await?;
+        if loss.is_some() {
+            return Ok(loss);
         }
     }
     Ok(None)

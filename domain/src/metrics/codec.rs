@@ -16,7 +16,8 @@
 //! endian. All of it keeps every bit of every value.
 
 use super::Columns;
-use super::packed::{Bytes, Damaged, pack, put_unsigned, unpack};
+pub use super::packed::Damaged;
+use super::packed::{Bytes, pack, put_unsigned, unpack};
 
 /// The format that is written.
 const FORMAT: u8 = 1;
@@ -83,7 +84,7 @@ fn number(kind: u8, value: f64) -> Option<i64> {
         SIGNED_SINGLES => i64::from((value as f32).to_bits().rotate_left(1)),
         decimals => {
             let scaled = (value * POWERS[usize::from(decimals - DECIMALS)]).round();
-            if !(scaled.abs() <= EXACT) {
+            if scaled.is_nan() || scaled.abs() > EXACT {
                 return None;
             }
             scaled as i64

@@ -32,6 +32,16 @@ impl Columns {
         self.values.append(&mut more.values);
     }
 
+    /// Takes off everything from a place on; `at` is at most `len`.
+    #[must_use]
+    pub fn split_off(&mut self, at: usize) -> Columns {
+        Columns {
+            steps: self.steps.split_off(at),
+            times_millis: self.times_millis.split_off(at),
+            values: self.values.split_off(at),
+        }
+    }
+
     /// The point at a place; `at` is less than `len`.
     pub fn point(&self, at: usize) -> Point {
         Point {

@@ -1,27 +1,23 @@
-//! Series as chunks of columns, their summaries, and how far their sources were read, always in one transaction.
+//! Series, their summaries and their points, always changed in one transaction with how far their source was read.
 //!
-//! A chunk holds up to `CHUNK_POINTS` points of one series as three columns (steps i64, times i64 milliseconds, values f64, each little
-//! endian). Only the newest chunk of a series is open: new points are added to it until it is full.
+//! Points lie packed (`domain::metrics::codec`, docs/metrics-format.md): a small batch is a small row of `series_tails`, a few of those
+//! become one, and `FULL` points become a block. What was stored is packed again by that, and never changed.
+
+mod append;
+mod compact;
+mod read;
+
+pub use append::Origin;
+pub use compact::Loose;
+pub use read::Overview;
 
 use domain::ids::ExperimentId;
-use domain::metrics::{Batch, Columns, Labels, Point, SeriesKey, Source, Summary};
+use domain::metrics::{Labels, SeriesKey, Source, Summary};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
-use crate::error::{Error, Result};
-use crate::store::offsets::{Offset, advance};
+use crate::error::Result;
 use crate::store::{Store, failed, from_json, to_json};
-
-/// Points of a full chunk: 48 KiB of columns.
-const CHUNK_POINTS: usize = 2048;
-
-/// What a batch belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin<'a> {
-    pub experiment: &'a ExperimentId,
-    pub attempt: u32,
-    pub source: Source,
-}
 
 /// A series as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,87 +44,7 @@ fn source(word: &str) -> Source {
     }
 }
 
-/// The three columns of a chunk.
-fn columns(points: &[Point]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-    let of = |bytes: &dyn Fn(&Point) -> [u8; 8]| points.iter().flat_map(bytes).collect();
-    (
-        of(&|p| p.step.to_le_bytes()),
-        of(&|p| p.time_millis.to_le_bytes()),
-        of(&|p| p.value.to_le_bytes()),
-    )
-}
-
-fn points(row: &SqliteRow) -> Result<Vec<Point>> {
-    let words = |column: &str| -> Vec<[u8; 8]> {
-        row.get::<Vec<u8>, _>(column).as_chunks::<8>().0.to_vec()
-    };
-    let (steps, times, values) = (words("steps"), words("times"), words("vals"));
-    if steps.len() != times.len() || steps.len() != values.len() {
-        return Err(Error::internal("read a chunk")(
-            "its columns differ in length",
-        ));
-    }
-    let rows = steps.into_iter().zip(times).zip(values);
-    Ok(rows
-        .map(|((step, time), value)| Point {
-            step: i64::from_le_bytes(step),
-            time_millis: i64::from_le_bytes(time),
-            value: f64::from_le_bytes(value),
-        })
-        .collect())
-}
-
-/// Finite extremes and ends of some points.
-struct Facts {
-    min: Option<f64>,
-    max: Option<f64>,
-    non_finite: i64,
-}
-
-fn facts(points: &[Point]) -> Facts {
-    let finite = || {
-        points
-            .iter()
-            .map(|point| point.value)
-            .filter(|value| value.is_finite())
-    };
-    Facts {
-        min: finite().reduce(f64::min),
-        max: finite().reduce(f64::max),
-        non_finite: i64::try_from(points.len() - finite().count()).unwrap_or(i64::MAX),
-    }
-}
-
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
-}
-
-fn count(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
-}
-
 impl Store {
-    /// Adds points to their series and moves the source's offset, all or nothing. False: the offset was moved by somebody else, so
-    /// these points are stored already; nothing was done.
-    pub async fn append_points(
-        &self,
-        origin: &Origin<'_>,
-        batch: &Batch,
-        offset: Option<&Offset>,
-    ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
-        if let Some(offset) = offset
-            && !advance(&mut transaction, origin, offset).await?
-        {
-            return Ok(false);
-        }
-        for (key, points) in &batch.0 {
-            append(&mut transaction, origin, key, points).await?;
-        }
-        transaction.commit().await.map_err(failed("commit"))?;
-        Ok(true)
-    }
-
     /// The summaries of all series of an experiment, by attempt, name and source.
     pub async fn summaries(&self, experiment: &ExperimentId) -> Result<Vec<Summary>> {
         let rows = sqlx::query(
@@ -179,44 +95,20 @@ impl Store {
         rows.iter().map(series_row).collect()
     }
 
-    /// The points of one series in a range of steps (both included), as they are read: `Columns::read_as` says how.
-    pub async fn points(
+    /// When the first point of an attempt was taken, by the node's clock; None: not known.
+    pub async fn attempt_began(
         &self,
-        origin: &Origin<'_>,
-        key: &SeriesKey,
-        from: i64,
-        to: i64,
-    ) -> Result<Vec<Point>> {
-        let rows = self
-            .series_of(origin.experiment, origin.attempt, key)
-            .await?;
-        let Some(series) = rows
-            .into_iter()
-            .find(|row| row.summary.source == origin.source)
-        else {
-            return Ok(Vec::new());
-        };
-        let columns = self.columns(&series).await?.read_as(origin.source);
-        Ok(columns
-            .points()
-            .filter(|point| (from..=to).contains(&point.step))
-            .collect())
-    }
-
-    /// All points of a series in the order of arrival.
-    pub async fn columns(&self, series: &SeriesRow) -> Result<Columns> {
-        let rows = sqlx::query(
-            "select steps, times, vals from series_chunks where series_id = $1 order by number",
+        experiment: &ExperimentId,
+        attempt: u32,
+    ) -> Result<Option<i64>> {
+        sqlx::query_scalar(
+            "select min(first_time) from series where experiment_id = $1 and attempt = $2",
         )
-        .bind(series.id)
-        .fetch_all(&self.reader)
+        .bind(experiment.as_str())
+        .bind(i64::from(attempt))
+        .fetch_one(&self.reader)
         .await
-        .map_err(failed("read points"))?;
-        let mut all = Columns::default();
-        for row in &rows {
-            all.append(points(row)?.into_iter().collect());
-        }
-        Ok(all)
+        .map_err(failed("look for an attempt's first point"))
     }
 }
 
@@ -242,103 +134,12 @@ fn series_row(row: &SqliteRow) -> Result<SeriesRow> {
     })
 }
 
-async fn append(
-    transaction: &mut Transaction<'_, Sqlite>,
-    origin: &Origin<'_>,
-    key: &SeriesKey,
-    new: &[Point],
-) -> Result<()> {
-    let (Some(first), Some(last)) = (new.first(), new.last()) else {
-        return Ok(());
-    };
-    let known = facts(new);
-    let series: i64 = sqlx::query_scalar(
-        "insert into series (experiment_id, attempt, source, name, labels, count, non_finite, first_step, last_step, last_time, \
-         last_value, min_value, max_value) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         on conflict (experiment_id, attempt, source, name, labels) do update set count = series.count + excluded.count, \
-         non_finite = series.non_finite + excluded.non_finite, last_step = excluded.last_step, last_time = excluded.last_time, \
-         last_value = excluded.last_value, \
-         min_value = case when series.min_value is null or excluded.min_value < series.min_value then excluded.min_value else series.min_value end, \
-         max_value = case when series.max_value is null or excluded.max_value > series.max_value then excluded.max_value else series.max_value end \
-         returning id",
-    )
-    .bind(origin.experiment.as_str())
-    .bind(i64::from(origin.attempt))
-    .bind(source_word(origin.source))
-    .bind(&key.name)
-    .bind(to_json(&key.labels)?)
-    .bind(count(new.len()))
-    .bind(known.non_finite)
-    .bind(first.step)
-    .bind(last.step)
-    .bind(last.time_millis)
-    .bind(finite(last.value))
-    .bind(known.min)
-    .bind(known.max)
-    .fetch_one(&mut **transaction)
-    .await
-    .map_err(failed("sum up a series"))?;
-    let open = sqlx::query("select number, steps, times, vals from series_chunks where series_id = $1 order by number desc limit 1")
-        .bind(series)
-        .fetch_optional(&mut **transaction)
-        .await
-        .map_err(failed("read the open chunk"))?;
-    let (mut number, mut held) = match &open {
-        Some(row) => (row.get::<i64, _>("number"), points(row)?),
-        None => (0, Vec::new()),
-    };
-    if held.len() >= CHUNK_POINTS {
-        number += 1;
-        held.clear();
-    }
-    held.extend_from_slice(new);
-    for chunk in held.chunks(CHUNK_POINTS) {
-        write_chunk(transaction, series, number, chunk).await?;
-        number += 1;
-    }
-    Ok(())
-}
-
-async fn write_chunk(
-    transaction: &mut Transaction<'_, Sqlite>,
-    series: i64,
-    number: i64,
-    chunk: &[Point],
-) -> Result<()> {
-    let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else {
-        return Ok(());
-    };
-    let known = facts(chunk);
-    let (steps, times, values) = columns(chunk);
-    sqlx::query(
-        "insert into series_chunks (series_id, number, count, first_step, last_step, min_value, max_value, first_value, last_value, \
-         non_finite, steps, times, vals) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         on conflict (series_id, number) do update set count = excluded.count, last_step = excluded.last_step, \
-         min_value = excluded.min_value, max_value = excluded.max_value, last_value = excluded.last_value, \
-         non_finite = excluded.non_finite, steps = excluded.steps, times = excluded.times, vals = excluded.vals",
-    )
-    .bind(series)
-    .bind(number)
-    .bind(count(chunk.len()))
-    .bind(first.step)
-    .bind(last.step)
-    .bind(known.min)
-    .bind(known.max)
-    .bind(finite(first.value))
-    .bind(finite(last.value))
-    .bind(known.non_finite)
-    .bind(steps)
-    .bind(times)
-    .bind(values)
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed("write a chunk"))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::metrics::{Batch, Point};
+
+    use crate::store::Offset;
     use crate::store::Standing;
     use crate::store::tests::fresh;
 
@@ -504,6 +305,243 @@ mod tests {
         assert_eq!(
             (summary.non_finite, summary.min, summary.max, summary.last),
             (2, Some(2.0), Some(2.0), None)
+        );
+    }
+
+    async fn one_series(store: &Store, id: &ExperimentId) -> SeriesRow {
+        let rows = store.series_of(id, 1, &SeriesKey::plain("loss")).await;
+        rows.expect("read").remove(0)
+    }
+
+    fn client(id: &ExperimentId) -> Origin<'_> {
+        Origin {
+            experiment: id,
+            attempt: 1,
+            source: Source::Client,
+        }
+    }
+
+    #[tokio::test]
+    async fn points_that_come_one_by_one_end_in_full_blocks() {
+        let (store, _folder) = fresh().await;
+        let id = experiment(&store).await;
+        let mut all = Vec::new();
+        for size in (1..).map(|n| [1, 1, 1, 70, 1, 700, 3][n % 7]) {
+            let from = all.len() as i64;
+            let next = batch(from..from + size);
+            all.extend(next.0[&SeriesKey::plain("loss")].clone());
+            assert!(
+                store
+                    .append_points(&client(&id), &next, None)
+                    .await
+                    .expect("stored")
+            );
+            if all.len() > 9000 {
+                break;
+            }
+        }
+        let row = one_series(&store, &id).await;
+        for from in [0, 1, 63, 64, 4095, 4096, 8999, all.len() - 1, all.len()] {
+            let columns = store.columns(&row, from as u64).await.expect("read");
+            assert_eq!(columns.points().collect::<Vec<_>>(), all[from..], "{from}");
+        }
+        let count = async |table: &'static str| {
+            let of = sqlx::query_scalar::<_, i64>(table);
+            of.fetch_one(&store.reader).await.expect("counted")
+        };
+        assert_eq!(
+            count("select count(*) from series_blocks where count = 4096").await,
+            2
+        );
+        assert_eq!(count("select count(*) from series_blocks").await, 2);
+        let rows = count("select count(*) from series_tails").await;
+        assert!((2..150).contains(&rows), "{rows}");
+        let loose = store.loose_series(10).await.expect("looked");
+        assert_eq!((loose.len(), loose[0].rows), (1, rows));
+        store.compact(row.id).await.expect("packed");
+        assert_eq!(count("select count(*) from series_tails").await, 1);
+        let columns = store.columns(&row, 0).await.expect("read");
+        assert_eq!(columns.points().collect::<Vec<_>>(), all);
+        let (blocks, tail) = store.overview(&row).await.expect("read");
+        assert_eq!((blocks.len(), tail.len()), (2, all.len() - 8192));
+        assert_eq!(
+            (blocks[1].least_step, blocks[1].greatest_step),
+            (4096, 8191)
+        );
+        assert_eq!(
+            blocks[0].values,
+            Some([1.0, 1.0 / 4096.0, 1.0, 1.0 / 4096.0])
+        );
+    }
+
+    #[tokio::test]
+    async fn raw_chunks_of_an_earlier_console_are_read_and_packed() {
+        let (store, _folder) = fresh().await;
+        let id = experiment(&store).await;
+        let all = batch(0..5005)
+            .0
+            .remove(&SeriesKey::plain("loss"))
+            .expect("points");
+        store
+            .append_points(&client(&id), &batch(0..5), None)
+            .await
+            .expect("stored");
+        // As 0006 described them: two chunks, the second one open.
+        sqlx::query("delete from series_tails")
+            .execute(&store.writer)
+            .await
+            .expect("deleted");
+        sqlx::query("update series set count = 5000, first_time = null")
+            .execute(&store.writer)
+            .await
+            .expect("set");
+        for (number, chunk) in (0_i64..).zip(all[..5000].chunks(2048)) {
+            let bytes = |of: fn(&Point) -> [u8; 8]| chunk.iter().flat_map(of).collect::<Vec<u8>>();
+            sqlx::query(
+                "insert into series_chunks (series_id, number, count, first_step, last_step, non_finite, steps, times, vals) \
+                 values ((select id from series), $1, 0, 0, 0, 0, $2, $3, $4)",
+            )
+            .bind(number)
+            .bind(bytes(|p| p.step.to_le_bytes()))
+            .bind(bytes(|p| p.time_millis.to_le_bytes()))
+            .bind(bytes(|p| p.value.to_le_bytes()))
+            .execute(&store.writer)
+            .await
+            .expect("stored");
+        }
+        let row = one_series(&store, &id).await;
+        let read = async |from: u64| {
+            let columns = store.columns(&row, from).await.expect("read");
+            columns.points().collect::<Vec<_>>()
+        };
+        assert_eq!(read(0).await, all[..5000]);
+        assert_eq!(read(5000).await, []);
+        store
+            .append_points(&client(&id), &batch(5000..5005), None)
+            .await
+            .expect("stored");
+        assert_eq!(
+            (read(0).await, read(4999).await, read(5001).await),
+            (all.clone(), all[4999..].to_vec(), all[5001..].to_vec())
+        );
+        assert_eq!(store.overview(&row).await.expect("read").1.len(), 5005);
+        assert_eq!(store.raw_series(9).await.expect("looked"), [row.id]);
+        store.compact(row.id).await.expect("packed");
+        assert_eq!(store.raw_series(9).await.expect("looked"), [0; 0]);
+        assert_eq!(
+            (read(0).await, read(4999).await),
+            (all.clone(), all[4999..].to_vec())
+        );
+        // And goes on.
+        store
+            .append_points(&client(&id), &batch(5005..9000), None)
+            .await
+            .expect("stored");
+        assert_eq!(read(0).await, batch(0..9000).0[&SeriesKey::plain("loss")]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_chunk_is_named() {
+        let (store, _folder) = fresh().await;
+        let id = experiment(&store).await;
+        store
+            .append_points(&client(&id), &batch(0..5000), None)
+            .await
+            .expect("stored");
+        let row = one_series(&store, &id).await;
+        for (change, what) in [
+            (
+                "update series_blocks set data = substr(data, 1, 900)",
+                "its checksum is wrong",
+            ),
+            ("update series_blocks set data = x'00'", "it ends too early"),
+            (
+                "update series_tails set count = 3",
+                "another number of points",
+            ),
+        ] {
+            sqlx::query(change)
+                .execute(&store.writer)
+                .await
+                .expect("damaged");
+            let Err(crate::Error::Internal { source, .. }) = store.columns(&row, 0).await else {
+                panic!("{change} was read");
+            };
+            let text = source.to_string();
+            assert!(
+                text.contains("\"loss\"")
+                    && text.contains(what)
+                    && text.contains("begins at point"),
+                "{text}"
+            );
+            sqlx::query("delete from series_blocks where length(data) < 1000")
+                .execute(&store.writer)
+                .await
+                .expect("deleted");
+            if !what.contains("number") {
+                let block = batch(0..4096)
+                    .0
+                    .remove(&SeriesKey::plain("loss"))
+                    .expect("points")
+                    .into_iter()
+                    .collect();
+                let mut transaction = store.writer.begin().await.expect("begun");
+                let tail = append::Tail {
+                    id: row.id,
+                    name: "loss",
+                };
+                tail.put_block(&mut transaction, 0, &block)
+                    .await
+                    .expect("stored");
+                transaction.commit().await.expect("stored");
+                assert_eq!(store.columns(&row, 0).await.expect("mended").len(), 5000);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_summary_tells_of_the_greatest_step_however_points_arrive() {
+        let (store, _folder) = fresh().await;
+        let id = experiment(&store).await;
+        let point = |step, time_millis, value| {
+            (
+                SeriesKey::plain("loss"),
+                Point {
+                    step,
+                    time_millis,
+                    value,
+                },
+            )
+        };
+        for batch in [
+            vec![point(7, 70, 7.0), point(9, 90, 9.0), point(3, 30, 3.0)],
+            vec![point(5, 10, 5.0)],
+            vec![point(9, 95, 10.0)],
+        ] {
+            store
+                .append_points(&client(&id), &batch.into_iter().collect(), None)
+                .await
+                .expect("stored");
+        }
+        let summary = one_series(&store, &id).await.summary;
+        assert_eq!(
+            (
+                summary.first_step,
+                summary.last_step,
+                summary.last,
+                summary.count
+            ),
+            (3, 9, Some(10.0), 5)
+        );
+        assert_eq!(store.attempt_began(&id, 1).await.expect("read"), Some(10));
+        assert_eq!(store.attempt_began(&id, 2).await.expect("read"), None);
+        let read = store
+            .points(&client(&id), &SeriesKey::plain("loss"), 4, 99)
+            .await
+            .expect("read");
+        assert_eq!(
+            read.iter().map(|p| (p.step, p.value)).collect::<Vec<_>>(),
+            [(5, 5.0), (7, 7.0), (9, 10.0)]
         );
     }
 }
