@@ -4,6 +4,7 @@
 
 pub mod chat;
 pub mod checkpoints;
+pub mod comparison;
 pub mod datasets;
 pub mod deployments;
 pub mod experiments;
