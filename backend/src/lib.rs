@@ -8,6 +8,7 @@ pub mod changes;
 pub mod chat;
 pub mod checkpoints;
 pub mod clock;
+pub mod comparison;
 pub mod datasets;
 pub mod deployments;
 pub mod error;

@@ -50,6 +50,9 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
     if cut > 0 {
         tracing::info!(replies = cut, "Replies of an earlier process were cut off");
     }
+    backend::experiments::fill_in_configs(&backend)
+        .await
+        .context("write down configurations of earlier launches")?;
     let setup = backend::people::setup_link(&backend)
         .await
         .context("make the setup link")?;

@@ -1,6 +1,14 @@
 //! Experiments: preview, launch, relaunch, stop, list.
 
+mod notes;
 mod plan;
+mod profile;
+
+pub use notes::html as notes_html;
+pub use profile::{
+    delete, extent, fill_in_configs, notes, profile, rename, set_archived, set_notes, set_tag,
+    standing, tags,
+};
 
 use domain::experiments::form::{Form, Preview};
 use domain::experiments::{Experiment, ExperimentView, Setup};
@@ -103,6 +111,7 @@ async fn launch(
     plan: Plan,
     launch_key: &str,
 ) -> Result<ExperimentId> {
+    let config = profile::config_of(backend, &actor.project, &plan.setup, &plan.processes).await?;
     experiment.setup = Some(plan.setup);
     let spec = JobSpec {
         kind: Kind::Train,
@@ -113,6 +122,7 @@ async fn launch(
     let new = NewLaunch {
         experiment: &experiment,
         is_new,
+        config: &config,
         creator: &actor.user,
         attempt: &attempt,
         job: NewJobRow {

@@ -1,5 +1,6 @@
 //! Rows of experiments and their attempts.
 
+use domain::comparison::config::Config;
 use domain::experiments::{Attempt, Experiment};
 use domain::ids::{AttemptId, ExperimentId, JobId, ProjectId, UserId};
 use domain::jobs::State;
@@ -8,6 +9,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::jobs::insert_job_in;
+use super::profiles::insert_profile_in;
 use super::{Inserted, NewJobRow, Store, failed, from_json, parsed, to_json};
 use crate::error::Result;
 
@@ -16,6 +18,8 @@ pub struct NewLaunch<'a> {
     /// With `is_new`, stored with the launch; else it is there already.
     pub experiment: &'a Experiment,
     pub is_new: bool,
+    /// What it was set up with, flat; kept with a new experiment.
+    pub config: &'a Config,
     pub creator: &'a UserId,
     pub attempt: &'a AttemptId,
     pub job: NewJobRow<'a>,
@@ -105,6 +109,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Ok(Launched::NameTaken);
             }
+            insert_profile_in(&mut transaction, &new.experiment.id, new.config, now).await?;
         }
         sqlx::query(
             "insert into attempts (id, experiment_id, number, job_id, created_at) \

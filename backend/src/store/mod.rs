@@ -15,7 +15,9 @@ mod models;
 mod nodes;
 mod offsets;
 mod people;
+mod profiles;
 mod secrets;
+mod table;
 mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
@@ -23,7 +25,9 @@ pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
 pub use metrics::{Loose, Origin, Overview, SeriesRow};
 pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
+pub use profiles::Profile;
 pub use secrets::NewSecretRow;
+pub use table::{GroupRow, Order, ValueColumn, Wanted, Where};
 pub use tracking::NewTrackedRun;
 
 use std::path::Path;

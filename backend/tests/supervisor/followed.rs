@@ -59,6 +59,7 @@ async fn a_file_that_is_replaced_is_read_anew_without_doubled_points() {
     let launch = NewLaunch {
         experiment: &experiment,
         is_new: true,
+        config: &Default::default(),
         creator: &actor.user,
         attempt: &attempt,
         job: NewJobRow {

@@ -52,6 +52,15 @@ pub struct Attempt {
     pub created_at: Timestamp,
 }
 
+/// How much the console holds of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Extent {
+    /// Of all series.
+    pub points: u64,
+    pub series: u64,
+    pub checkpoints: u64,
+}
+
 /// The newest numbers of a running attempt, from its metric records.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
