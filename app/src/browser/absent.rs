@@ -31,6 +31,16 @@ pub fn is_typing() -> bool {
     false
 }
 
+pub fn deed(_event: &leptos::ev::Event, _is_change: bool) -> Option<crate::shared::Deed> {
+    None
+}
+
+pub fn tick(_what: &str, _chosen: &[String]) {}
+
+pub fn values(_what: &str) -> Vec<String> {
+    Vec::new()
+}
+
 pub fn close_menus() {}
 
 pub fn close_menus_left() {}

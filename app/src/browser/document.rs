@@ -6,6 +6,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{Element, HtmlElement, IntersectionObserver, IntersectionObserverEntry};
 
 use crate::context::{Theme, Viewer};
+use crate::shared::Deed;
 
 fn root_attribute(name: &str) -> Option<String> {
     web_sys::window()?
@@ -69,6 +70,62 @@ pub fn is_typing() -> bool {
     focused.is_some_and(|element| {
         matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
     })
+}
+
+/// What a click (on a button) or a change (of a field) means inside HTML that the server wrote.
+pub fn deed(event: &web_sys::Event, is_change: bool) -> Option<Deed> {
+    let target: Element = event.target()?.dyn_into().ok()?;
+    let found = target.closest("[data-do]").ok()??;
+    let what = found.get_attribute("data-do")?;
+    let mut deed = Deed {
+        what,
+        of: found.get_attribute("data-of").unwrap_or_default(),
+        is_on: false,
+    };
+    if found.tag_name() == "BUTTON" {
+        return (!is_change).then_some(deed);
+    }
+    if let Some(input) = found.dyn_ref::<web_sys::HtmlInputElement>() {
+        deed.is_on = input.checked();
+        if input.type_() != "checkbox" {
+            deed.of = input.value();
+        }
+    } else if let Some(select) = found.dyn_ref::<web_sys::HtmlSelectElement>() {
+        deed.of = select.value();
+    }
+    is_change.then_some(deed)
+}
+
+fn boxes(what: &str) -> Vec<(web_sys::HtmlInputElement, String)> {
+    let found = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| {
+            document
+                .query_selector_all(&format!("input[data-do={what}]"))
+                .ok()
+        });
+    let Some(found) = found else {
+        return Vec::new();
+    };
+    (0..found.length())
+        .filter_map(|at| found.item(at)?.dyn_into::<web_sys::HtmlInputElement>().ok())
+        .map(|input| {
+            let of = input.get_attribute("data-of").unwrap_or_default();
+            (input, of)
+        })
+        .collect()
+}
+
+/// Ticks the checkboxes with this `data-do` whose `data-of` is chosen, and only those.
+pub fn tick(what: &str, chosen: &[String]) {
+    for (input, of) in boxes(what) {
+        input.set_checked(chosen.contains(&of));
+    }
+}
+
+/// `data-of` of all checkboxes with this `data-do`.
+pub fn values(what: &str) -> Vec<String> {
+    boxes(what).into_iter().map(|(_, of)| of).collect()
 }
 
 /// Closes the menus that a selector finds; a focus that was inside goes to what opened it.

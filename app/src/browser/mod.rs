@@ -12,8 +12,8 @@ mod events;
 pub use chart::{device_width, measure, paint, track_looks};
 #[cfg(feature = "hydrate")]
 pub use document::{
-    close_menus, close_menus_left, copy, is_at_end, is_typing, new_key, now, remember, remembered,
-    scroll_to_end, viewer, when_seen,
+    close_menus, close_menus_left, copy, deed, is_at_end, is_typing, new_key, now, remember,
+    remembered, scroll_to_end, tick, values, viewer, when_seen,
 };
 #[cfg(feature = "hydrate")]
 pub use events::{Subscription, listen, subscribe};

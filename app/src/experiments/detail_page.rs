@@ -8,18 +8,19 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
+use super::profile_parts::{AboutTab, MoreMenu, NotesTab, ProfileReads, Tags};
 use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
 use super::setup_fields::said;
 use crate::browser;
 use crate::checkpoints::{CheckpointReads, CheckpointTable, checkpoint_reads};
 use crate::context::use_language;
-use crate::jobs::{JobBody, ProcessLine};
+use crate::jobs::{JobBody, ProcessLine, ProcessTable};
 use crate::metrics::{ChartReads, ChartsPanel};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
 use crate::shared::{Confirmed, JobBadge, Lasted, Load, RunBadge};
-use crate::texts::{common as c, experiments as t, jobs};
+use crate::texts::{common as c, experiments as t, jobs, profiles};
 
 #[component]
 pub fn ExperimentPage() -> impl IntoView {
@@ -37,30 +38,34 @@ pub fn ExperimentPage() -> impl IntoView {
         },
         |(id, ..)| get_experiment(id),
     );
-    let (charts, checkpoints) = (ChartReads::new(id), checkpoint_reads(id));
+    let (charts, checkpoints, profile) = (
+        ChartReads::new(id),
+        checkpoint_reads(id),
+        ProfileReads::new(id),
+    );
     view! {
         <Load resource=view let:shown>
-            <Head shown/>
-            <Tabs shown charts checkpoints/>
+            <Head shown profile/>
+            <Tabs shown charts checkpoints profile/>
         </Load>
     }
 }
 
 #[component]
-fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
+fn Head(shown: Signal<ExperimentView>, profile: ProfileReads) -> impl IntoView {
     let language = use_language();
-    let (name, id) =
-        shown.with_untracked(|s| (s.experiment.name.clone(), s.experiment.id.to_string()));
+    let id = shown.with_untracked(|s| s.experiment.id.to_string());
+    let name = Memo::new(move |_| shown.with(|s| s.experiment.name.clone()));
     let job = Memo::new(move |_| shown.with(|s| s.job().cloned()));
     let tracked = Memo::new(move |_| shown.with(|s| s.tracked.clone()));
     let is_running = Memo::new(move |_| {
         job.with(|job| job.as_ref().is_some_and(|job| !job.state.is_terminal()))
     });
     view! {
-        <Title text=name.clone()/>
+        <Title text=name/>
         <div class="page-head sticky">
             <span class="crumb"><A href="/experiments">{t::experiments(language)}</A></span>
-            <h1>{name}</h1>
+            <h1 class="long-name" title=name>{name}</h1>
             {move || job.get().map(|job| view! {
                 <JobBadge state=job.state.clone() kind=job.kind/>
                 <Lasted from=job.started_at to=job.ended_at/>
@@ -71,8 +76,12 @@ fn Head(shown: Signal<ExperimentView>) -> impl IntoView {
             })}
             <Numbers shown is_running/>
             // What was not launched here can be neither stopped nor launched again.
-            <div class="page-head-actions">{move || tracked.with(Option::is_none).then(|| view! { <Actions id=id.clone() is_running/> })}</div>
+            <div class="page-head-actions">
+                {move || tracked.with(Option::is_none).then(|| view! { <Actions id=id.clone() is_running/> })}
+                <MoreMenu reads=profile name=name.get_untracked()/>
+            </div>
         </div>
+        <Tags reads=profile/>
         <Nodes shown/>
         {move || job.with(|job| job.as_ref().and_then(|job| cause(&job.state, language))).map(|why| view! {
             <p class="finding" data-weight="stops"><strong>{jobs::cause(language)} ": "</strong> {why}</p>
@@ -163,6 +172,7 @@ fn Tabs(
     shown: Signal<ExperimentView>,
     charts: ChartReads,
     checkpoints: CheckpointReads,
+    profile: ProfileReads,
 ) -> impl IntoView {
     let language = use_language();
     let query = use_query_map();
@@ -177,11 +187,16 @@ fn Tabs(
         ("charts", t::charts(language)),
         ("logs", t::logs(language)),
         ("recipe", t::recipe(language)),
+        ("nodes", t::nodes(language)),
         ("checkpoints", t::checkpoints(language)),
+        ("overview", profiles::overview(language)),
+        ("notes", profiles::notes(language)),
     ];
+    // A run that was not launched here has no recipe, nodes or checkpoints.
+    let applies = move |key: &str| is_launched || matches!(key, "charts" | "overview" | "notes");
     view! {
         <nav class="tabs" aria-label=t::parts(language)>
-            {names.into_iter().filter(|(key, _)| is_launched || *key == "charts").map(|(key, name)| view! {
+            {names.into_iter().filter(|(key, _)| applies(key)).map(|(key, name)| view! {
                 // A plain link: the router's own marks every address of this page as the current one.
                 <a href=format!("?tab={key}") class="tab" aria-current=move || (tab.get() == key).then_some("page")>{name}</a>
             }).collect_view()}
@@ -189,9 +204,25 @@ fn Tabs(
         {move || match tab.get().as_str() {
             "logs" => view! { <Logs shown/> }.into_any(),
             "recipe" => view! { <Recipe shown/> }.into_any(),
+            "nodes" => view! { <NodesTab shown/> }.into_any(),
+            "overview" => view! { <AboutTab reads=profile/> }.into_any(),
+            "notes" => view! { <NotesTab reads=profile/> }.into_any(),
             "checkpoints" => view! { <CheckpointTable reads=checkpoints/> }.into_any(),
             _ => view! { <ChartsPanel experiment=id.clone() reads=charts/> }.into_any(),
         }}
+    }
+}
+
+/// The newest attempt's processes, one a node.
+#[component]
+fn NodesTab(shown: Signal<ExperimentView>) -> impl IntoView {
+    let attempt = Memo::new(move |_| shown.with(|s| s.attempts.len()));
+    move || {
+        (attempt.get() > 0).then(|| {
+            let names = shown.with_untracked(|s| s.nodes.clone());
+            let job = newest_job(shown);
+            view! { <ProcessTable job names/> }
+        })
     }
 }
 

@@ -1,43 +1,14 @@
-//! All experiments of the project.
+//! Experiments as rows, where few of them are shown with how far they are.
 
 use domain::experiments::ExperimentView;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::components::A;
 
-use super::server_fns::list_experiments;
 use super::spark::Spark;
 use crate::context::use_language;
 use crate::shared::format::{count, significant, span};
-use crate::shared::live::use_live;
-use crate::shared::{Ago, JobBadge, Load, RunBadge};
+use crate::shared::{Ago, JobBadge, RunBadge};
 use crate::texts::{common as c, experiments as t};
-
-#[component]
-pub fn ExperimentsPage() -> impl IntoView {
-    let (language, live) = (use_language(), use_live());
-    let all = Resource::new(
-        move || {
-            (
-                live.kind("experiment"),
-                live.kind("job"),
-                live.kind("series"),
-            )
-        },
-        |_| list_experiments(),
-    );
-    view! {
-        <Title text=t::experiments(language)/>
-        <div class="page-head">
-            <h1>{t::experiments(language)}</h1>
-            <div class="page-head-actions"><A href="/experiments/new" attr:class="button" attr:data-kind="main">{t::new(language)}</A></div>
-        </div>
-        <Load resource=all let:all>
-            <p class="empty" hidden=move || all.with(|all| !all.is_empty())>{t::none(language)}</p>
-            <ExperimentRows all/>
-        </Load>
-    }
-}
 
 /// One row an experiment: state, how far, loss with its line, time left.
 #[component]

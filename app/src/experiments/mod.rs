@@ -1,13 +1,21 @@
 //! Experiments: setting one up, watching it, going back to it.
 
+#[cfg(feature = "ssr")]
+mod about_html;
 mod detail_page;
 mod list_page;
 mod new_page;
 mod outcome;
+mod profile_fns;
+mod profile_parts;
 pub mod server_fns;
 mod setup_fields;
 mod spark;
+#[cfg(feature = "ssr")]
+mod table_html;
+mod table_page;
 
 pub use detail_page::ExperimentPage;
-pub use list_page::{ExperimentRows, ExperimentsPage};
+pub use list_page::ExperimentRows;
 pub use new_page::NewExperimentPage;
+pub use table_page::ExperimentsPage;

@@ -1,6 +1,7 @@
 //! Experiments for pages.
 
 use crate::wire::Json;
+use domain::comparison::{TableRequest, table::ColumnChange};
 use domain::experiments::ExperimentView;
 use domain::experiments::form::{Form, Preview};
 use leptos::prelude::*;
@@ -53,4 +54,28 @@ pub async fn form_of_experiment(id: String) -> Result<Form, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
     let view = backend::experiments::get(&backend, &actor, &id.parse()?).await?;
     Ok(backend::experiments::form_of(&view.experiment)?)
+}
+
+/// A page of the project's table as HTML. What is wrong with the filter is a finding.
+#[server(prefix = "/fn", endpoint = "experiments/table", input = Json, output = Json)]
+pub async fn table_of_experiments(request: TableRequest) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let listing = backend::comparison::table(&backend, &actor, &request).await?;
+    let columns = backend::comparison::find_columns(&backend, &actor, "").await?;
+    Ok(super::table_html::table(&listing, &request, &columns))
+}
+
+/// The columns that are shown, and those that a search finds, as HTML.
+#[server(prefix = "/fn", endpoint = "experiments/columns", input = Json, output = Json)]
+pub async fn columns_of_table(search: String) -> Result<String, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    let shown = backend::comparison::columns(&backend, &actor).await?;
+    let found = backend::comparison::find_columns(&backend, &actor, &search).await?;
+    Ok(super::table_html::columns(&shown, &found))
+}
+
+#[server(prefix = "/fn", endpoint = "experiments/columns/change", input = Json, output = Json)]
+pub async fn change_columns(change: ColumnChange) -> Result<(), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::comparison::change_columns(&backend, &actor, &change).await?)
 }

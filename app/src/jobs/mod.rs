@@ -8,7 +8,7 @@ pub mod server_fns;
 
 pub use activity::ActivityMenu;
 pub use detail_page::{JobBody, JobPage, JobsPage};
-pub use processes::ProcessLine;
+pub use processes::{ProcessLine, ProcessTable};
 
 use domain::jobs::JobView;
 

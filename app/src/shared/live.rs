@@ -55,6 +55,29 @@ impl Live {
         self.counter(format!("{kind}/{subject}")).get()
     }
 
+    /// Rises at most once a second while things of these kinds change: for pages that read much at once.
+    pub fn calm(self, kinds: &'static [&'static str]) -> RwSignal<u32> {
+        let beat = RwSignal::new(0);
+        let is_due = StoredValue::new(false);
+        Effect::new(move |before: Option<u64>| {
+            let heard: u64 = kinds.iter().map(|kind| self.kind(kind)).sum();
+            if before.is_some_and(|before| before != heard) && !is_due.get_value() {
+                is_due.set_value(true);
+                set_timeout(
+                    move || {
+                        // The page may be gone by now.
+                        if is_due.try_set_value(false).is_none() {
+                            beat.update(|n| *n += 1);
+                        }
+                    },
+                    std::time::Duration::from_secs(1),
+                );
+            }
+            heard
+        });
+        beat
+    }
+
     /// A change was heard.
     #[cfg_attr(
         not(feature = "hydrate"),

@@ -14,7 +14,6 @@ texts! {
     on => "on", "开";
     off => "off", "关";
     launch => "Launch", "启动";
-    none => "No experiments yet.", "还没有实验。";
     new => "New experiment", "新建实验";
     loss => "Loss", "损失";
     progress => "Progress", "进度";

@@ -16,6 +16,7 @@ macro_rules! texts {
 pub mod chat;
 pub mod checkpoints;
 pub mod common;
+pub mod comparison;
 pub mod deployments;
 pub mod experiments;
 pub mod home;
@@ -25,3 +26,4 @@ pub mod metrics;
 pub mod models;
 pub mod nodes;
 pub mod people;
+pub mod profiles;
