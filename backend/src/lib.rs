@@ -18,6 +18,7 @@ pub mod folder;
 pub mod hosts;
 mod inference;
 pub mod jobs;
+pub mod logs;
 pub mod metrics;
 pub mod models;
 pub mod nodes;
@@ -73,6 +74,7 @@ struct Inner {
     hosts: hosts::Hosts,
     underway: background::underway::Underway,
     followers: background::log_follower::Sessions,
+    watches: logs::Watches,
     replies: chat::Replies,
     stages: deployments::Stages,
     board: tour::Board,
@@ -95,6 +97,7 @@ impl Backend {
                 hosts: hosts::Hosts::default(),
                 underway: background::underway::Underway::default(),
                 followers: background::log_follower::Sessions::default(),
+                watches: logs::Watches::default(),
                 replies: chat::Replies::default(),
                 stages: deployments::Stages::default(),
                 board: tour::Board::default(),
@@ -143,6 +146,11 @@ impl Backend {
     /// The sessions by which runs are followed.
     pub(crate) fn followers(&self) -> &background::log_follower::Sessions {
         &self.inner.followers
+    }
+
+    /// The logs that somebody reads as they grow.
+    pub(crate) fn watches(&self) -> &logs::Watches {
+        &self.inner.watches
     }
 
     /// The replies that are being written.

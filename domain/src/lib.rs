@@ -12,6 +12,7 @@ pub mod finding;
 pub mod ids;
 pub mod jobs;
 pub mod language;
+pub mod logs;
 pub mod metrics;
 pub mod models;
 pub mod nodes;

@@ -47,10 +47,6 @@ pub fn close_menus_left() {}
 
 pub fn scroll_to_end(_element_id: &str) {}
 
-pub fn is_at_end(_element_id: &str) -> bool {
-    true
-}
-
 pub fn when_seen(_element_id: &str, _then: impl FnMut(bool) + 'static) {}
 
 pub fn new_key() -> String {
@@ -79,3 +75,31 @@ pub fn subscribe(
 ) -> Option<Subscription> {
     None
 }
+
+pub fn set_html(_id: &str, _html: &str) {}
+
+pub fn add_html(_list: &str, _scroller: &str, _html: &str, _is_first: bool) {}
+
+pub fn drop_children(_list: &str, _scroller: &str, _count: usize, _is_first: bool) {}
+
+pub fn scrolled(_scroller: &str) -> (i32, i32) {
+    (0, 0)
+}
+
+pub fn reveal(_list: &str, _id: &str, _is_sought: bool) {}
+
+pub fn top_line(_scroller: &str) -> Option<String> {
+    None
+}
+
+pub fn text_of(_id: &str) -> String {
+    String::new()
+}
+
+pub fn has_text(_id: &str) -> bool {
+    false
+}
+
+pub fn focus(_id: &str) {}
+
+pub fn put_in_address(_parameters: &[(&str, Option<String>)]) {}

@@ -168,11 +168,6 @@ pub fn scroll_to_end(element_id: &str) {
     }
 }
 
-/// Whether an element is scrolled to its last line, give or take one.
-pub fn is_at_end(element_id: &str) -> bool {
-    element(element_id).is_none_or(|e| e.scroll_height() - e.scroll_top() - e.client_height() < 24)
-}
-
 /// Tells whenever an element comes into view or leaves it.
 pub fn when_seen(element_id: &str, mut then: impl FnMut(bool) + 'static) {
     let Some(element) = element(element_id) else {

@@ -2,6 +2,7 @@
 
 mod activity;
 mod detail_page;
+mod log_fns;
 mod log_view;
 mod processes;
 pub mod server_fns;

@@ -16,5 +16,5 @@ pub use confirm::Confirmed;
 pub use fields::{Findings, Submit, TextField};
 pub use fragment::{Deed, Fragment};
 pub use live::Live;
-pub use load::Load;
+pub use load::{Failed, Load};
 pub use times::{Ago, Lasted};

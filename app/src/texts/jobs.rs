@@ -30,10 +30,6 @@ texts! {
     exit_code => "exit code", "退出码";
     gpus => "GPUs", "GPU";
     last_seen => "Last seen", "最近一次查看";
-    log_older => "Older lines", "更早的日志";
-    log_follow => "Follow the end", "跟随末尾";
-    log_empty => "Nothing was written yet.", "还没有输出。";
-    log_search => "Find in the log", "在日志中查找";
     whole_log => "rank", "rank";
     stop_help => "What it has done so far is thrown away.", "已完成的部分将作废。";
     stop_job => "Stop this job", "停止任务";

@@ -22,6 +22,7 @@ pub mod experiments;
 pub mod home;
 pub mod jobs;
 pub mod keys;
+pub mod logs;
 pub mod metrics;
 pub mod models;
 pub mod nodes;

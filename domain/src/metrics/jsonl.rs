@@ -140,7 +140,7 @@ fn record(object: &Map<String, Value>) -> Option<Record> {
 }
 
 /// Seconds of `1d 2h 3m 4s`, of which any part may be missing.
-fn duration_secs(text: &str) -> Option<f64> {
+pub(crate) fn duration_secs(text: &str) -> Option<f64> {
     let mut seconds = 0.0;
     for part in text.split_whitespace() {
         let unit = part.chars().next_back()?;

@@ -1,13 +1,17 @@
 //! Jobs: list, read a log, stop.
 
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use backend::{Actor, Backend, jobs};
+use backend::{Actor, Backend, jobs, logs};
 use domain::ids::JobId;
 use domain::jobs::JobView;
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
+use crate::http_error::HttpError;
 
 #[derive(Deserialize)]
 pub struct Part {
@@ -61,6 +65,26 @@ pub async fn log(
         size: slice.size,
         text: String::from_utf8_lossy(&slice.bytes).into_owned(),
     })))
+}
+
+/// The whole log of a rank, byte for byte, as a file.
+pub async fn download(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    Path((id, rank)): Path<(JobId, u32)>,
+) -> Result<Response, HttpError> {
+    let log = logs::download(&backend, &actor, &id, rank).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (header::CONTENT_LENGTH, log.size.to_string()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{}\"", log.name),
+        ),
+        // Compressing a gigabyte on the way would take longer than sending it.
+        (header::CONTENT_ENCODING, "identity".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(log.pieces)).into_response())
 }
 
 pub async fn stop(

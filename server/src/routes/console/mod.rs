@@ -53,6 +53,7 @@ pub fn routes() -> Router<AppState> {
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::get))
         .route("/jobs/{id}/log", get(jobs::log))
+        .route("/jobs/{id}/logs/{rank}", get(jobs::download))
         .route("/jobs/{id}/stop", post(jobs::stop))
 }
 
