@@ -3,6 +3,7 @@
 //! `server_fn`'s own JSON reads bytes, while a page's resources are read from text. Both at once put a second reader of every type into
 //! the wasm, a twelfth of what a browser has to load.
 
+use domain::metrics::{Drawn, wire};
 use leptos::server_fn::Bytes;
 use leptos::server_fn::codec::Post;
 use leptos::server_fn::{ContentType, Decodes, Encodes, Format, FormatType};
@@ -36,6 +37,35 @@ impl<T: DeserializeOwned> Decodes<T> for JsonText {
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
         let text = std::str::from_utf8(&bytes).map_err(serde_json::Error::custom)?;
         serde_json::from_str(text)
+    }
+}
+
+/// The encoding for curves, which are large: `domain::metrics::wire`.
+pub type Curves = Post<Packed>;
+
+pub struct Packed;
+
+impl ContentType for Packed {
+    const CONTENT_TYPE: &'static str = "application/vnd.trainyard.curves";
+}
+
+impl FormatType for Packed {
+    const FORMAT_TYPE: Format = Format::Binary;
+}
+
+impl Encodes<Vec<Drawn>> for Packed {
+    type Error = std::convert::Infallible;
+
+    fn encode(curves: &Vec<Drawn>) -> Result<Bytes, Self::Error> {
+        Ok(Bytes::from(wire::encode(curves)))
+    }
+}
+
+impl Decodes<Vec<Drawn>> for Packed {
+    type Error = &'static str;
+
+    fn decode(bytes: Bytes) -> Result<Vec<Drawn>, Self::Error> {
+        wire::decode(&bytes).map_err(|damaged| damaged.0)
     }
 }
 

@@ -76,6 +76,7 @@ struct Inner {
     followers: background::log_follower::Sessions,
     watches: logs::Watches,
     replies: chat::Replies,
+    curves: metrics::curves::Curves,
     stages: deployments::Stages,
     board: tour::Board,
     wake: tokio::sync::Notify,
@@ -99,6 +100,7 @@ impl Backend {
                 followers: background::log_follower::Sessions::default(),
                 watches: logs::Watches::default(),
                 replies: chat::Replies::default(),
+                curves: metrics::curves::Curves::default(),
                 stages: deployments::Stages::default(),
                 board: tour::Board::default(),
                 wake: tokio::sync::Notify::new(),
@@ -156,6 +158,11 @@ impl Backend {
     /// The replies that are being written.
     pub(crate) fn replies(&self) -> &chat::Replies {
         &self.inner.replies
+    }
+
+    /// The curves that are being looked at.
+    pub(crate) fn curves(&self) -> &metrics::curves::Curves {
+        &self.inner.curves
     }
 
     /// What a walk of the whole path shows.

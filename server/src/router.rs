@@ -30,7 +30,9 @@ pub fn router(state: AppState, gate: Gate) -> Router {
     let compress = CompressionLayer::new().compress_when(
         SizeAbove::new(1024)
             .and(NotForContentType::SSE)
-            .and(NotForContentType::new("application/wasm")),
+            .and(NotForContentType::new("application/wasm"))
+            // Packed already: compressing would only take time.
+            .and(NotForContentType::new("application/vnd.trainyard.curves")),
     );
     Router::new()
         .route("/fn/{*path}", any(server_function))

@@ -8,6 +8,7 @@ pub mod job_reconciler;
 pub mod log_follower;
 pub mod model_reconciler;
 pub mod node_prober;
+pub mod point_packer;
 pub mod underway;
 
 use std::time::Duration;
@@ -53,6 +54,11 @@ pub fn start(backend: &Backend) -> Background {
         "deployment reconciler",
         Duration::from_secs(1),
         deployment_reconciler::activate,
+    );
+    driver.every(
+        "point packer",
+        Duration::from_secs(60),
+        point_packer::activate,
     );
     driver.every(
         "node prober",

@@ -1,12 +1,16 @@
 //! What a chart gets: for each series one curve or one per attempt, along the axis that is asked for, reduced to its pixels.
 
+use std::sync::Arc;
+
 use domain::experiments::Experiment;
 use domain::finding::Finding;
 use domain::ids::ExperimentId;
-use domain::metrics::curve::{Axis, Curve, Lookup};
+use domain::metrics::curve::{Curve, Smoothed};
 use domain::metrics::reduce::Window;
-use domain::metrics::{self, Attempts, Columns, DrawRequest, Drawn, SeriesKey, XAxis};
+use domain::metrics::{Attempts, DrawRequest, Drawn, SeriesKey, XAxis};
+use tokio::sync::OwnedRwLockReadGuard;
 
+use super::curves::{Along, State};
 use crate::store::SeriesRow;
 use crate::{Actor, Backend, Error, Result, experiments};
 
@@ -15,11 +19,8 @@ const WIDEST_PX: u32 = 4096;
 /// So is this: a page asks for the charts in sight.
 const MOST_SERIES: usize = 1000;
 
-/// A curve that is to be drawn: of one attempt, or of several merged into one.
-struct Wanted {
-    /// Oldest first; the last one names the curve.
-    parts: Vec<SeriesRow>,
-}
+/// A curve that is to be drawn: of one attempt, or of several merged into one; oldest first, the last one names it.
+type Parts = Vec<Arc<SeriesRow>>;
 
 /// The curves of the series that the experiment has, in the order of the request; of each attempt the best source.
 pub async fn draw(
@@ -34,12 +35,18 @@ pub async fn draw(
     let mut all = Vec::with_capacity(request.series.len());
     for key in &request.series {
         let mut curves = Vec::new();
-        for wanted in wanted(backend, id, key, &attempts, request.attempts).await? {
-            let curve = curve(backend, id, &experiment, &wanted, &request.x).await?;
-            curves.push((wanted, curve));
+        for parts in wanted(backend, id, key, &attempts, request.attempts).await? {
+            let curve = ready(backend, id, &experiment, &parts, request).await?;
+            curves.extend(parts.last().cloned().zip(Some(curve)));
         }
+        let curves = || {
+            curves.iter().filter_map(|(named, state)| {
+                let (curve, smoothed) = state.curve(request.smoothing)?;
+                Some((named, curve, smoothed))
+            })
+        };
         // One chart, one axis: the columns of all curves of a series are the same.
-        let ends = curves.iter().filter_map(|(_, curve)| curve.ends());
+        let ends = curves().filter_map(|(_, curve, _)| curve.ends());
         let Some((first, last)) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
             continue;
         };
@@ -48,9 +55,7 @@ pub async fn draw(
             to: request.to.unwrap_or(last),
             columns: request.width_px.clamp(1, WIDEST_PX),
         };
-        for (wanted, curve) in &curves {
-            all.extend(drawn(wanted, curve, window, request));
-        }
+        all.extend(curves().map(|(named, curve, smoothed)| drawn(named, curve, smoothed, window)));
     }
     Ok(all)
 }
@@ -103,7 +108,7 @@ fn batch_size(experiment: &Experiment) -> Option<u32> {
 
 /// The attempts that are drawn, oldest first.
 async fn attempts(backend: &Backend, id: &ExperimentId, wanted: Attempts) -> Result<Vec<u32>> {
-    let all = backend.store().attempts_with_series(id).await?;
+    let all = backend.curves().attempts(backend.store(), id).await?;
     Ok(match wanted {
         Attempts::Newest => all.last().copied().into_iter().collect(),
         Attempts::One(number) => all
@@ -120,79 +125,77 @@ async fn wanted(
     key: &SeriesKey,
     attempts: &[u32],
     how: Attempts,
-) -> Result<Vec<Wanted>> {
+) -> Result<Vec<Parts>> {
     let mut parts = Vec::new();
     for attempt in attempts {
-        let rows = backend.store().series_of(id, *attempt, key).await?;
-        parts.extend(metrics::best(rows, |row| &row.summary));
+        parts.extend(
+            backend
+                .curves()
+                .best(backend.store(), id, *attempt, key)
+                .await?,
+        );
     }
     Ok(match how {
-        Attempts::Merged if !parts.is_empty() => vec![Wanted { parts }],
-        _ => parts
-            .into_iter()
-            .map(|part| Wanted { parts: vec![part] })
-            .collect(),
+        Attempts::Merged if !parts.is_empty() => vec![parts],
+        _ => parts.into_iter().map(|part| vec![part]).collect(),
     })
 }
 
-async fn curve(
+async fn ready(
     backend: &Backend,
     id: &ExperimentId,
     experiment: &Experiment,
-    wanted: &Wanted,
-    x: &XAxis,
-) -> Result<Curve> {
-    let columns = merged(backend, &wanted.parts).await?;
-    let axis = match x {
-        XAxis::Step => Axis::Steps { scale: 1.0 },
-        XAxis::Samples => Axis::Steps {
-            scale: batch_size(experiment).map_or(1.0, f64::from),
+    parts: &[Arc<SeriesRow>],
+    request: &DrawRequest,
+) -> Result<OwnedRwLockReadGuard<State>> {
+    let (curves, store) = (backend.curves(), backend.store());
+    let mut others = Vec::new();
+    let along = match &request.x {
+        XAxis::Step => Along::Steps { scale: 1 },
+        XAxis::Samples => Along::Steps {
+            scale: batch_size(experiment).unwrap_or(1),
         },
-        XAxis::Wall => Axis::Times { since: 0 },
-        XAxis::Relative => Axis::Times {
-            since: columns.times_millis.iter().copied().min().unwrap_or(0),
-        },
+        XAxis::Wall => Along::Times { since: 0 },
+        XAxis::Relative => {
+            let first = parts.first().map_or(0, |part| part.summary.attempt);
+            let began = curves.began(store, id, first).await?;
+            Along::Times {
+                since: match (began, parts.first()) {
+                    (Some(began), _) => began,
+                    (None, Some(part)) => store.first_time(part).await?,
+                    (None, None) => 0,
+                },
+            }
+        }
         XAxis::Series(name) => {
-            let mut parts = Vec::new();
-            for part in &wanted.parts {
-                let of = async |key: &SeriesKey| {
-                    backend
-                        .store()
-                        .series_of(id, part.summary.attempt, key)
-                        .await
-                };
+            for part in parts {
                 let own = SeriesKey {
                     name: name.clone(),
                     labels: part.summary.key.labels.clone(),
                 };
+                let attempt = part.summary.attempt;
                 // GPU 3 of a node has no epoch of its own; that of the run is meant.
-                let mut rows = of(&own).await?;
-                if rows.is_empty() {
-                    rows = of(&SeriesKey::plain(name)).await?;
-                }
-                parts.extend(metrics::best(rows, |row| &row.summary));
+                let other = match curves.best(store, id, attempt, &own).await? {
+                    None => {
+                        let of_run = SeriesKey::plain(name);
+                        curves.best(store, id, attempt, &of_run).await?
+                    }
+                    other => other,
+                };
+                others.extend(other);
             }
-            Axis::Other(Lookup::new(&merged(backend, &parts).await?))
+            Along::Others(others.iter().map(|other| other.id).collect())
         }
     };
-    Ok(Curve::new(columns, &axis))
+    curves
+        .ready(store, parts, &others, along, request.smoothing)
+        .await
 }
 
-/// Of every step the newest part that has it.
-async fn merged(backend: &Backend, parts: &[SeriesRow]) -> Result<Columns> {
-    let mut all = Columns::default();
-    for part in parts {
-        let columns = backend.store().columns(part, 0).await?;
-        all = all.overlaid(columns.read_as(part.summary.source));
-    }
-    Ok(all)
-}
-
-fn drawn(wanted: &Wanted, curve: &Curve, window: Window, request: &DrawRequest) -> Option<Drawn> {
-    let named = &wanted.parts.last()?.summary;
-    let smoothed = curve.smooth(request.smoothing);
-    let cut = curve.cut(window, smoothed.as_ref());
-    Some(Drawn {
+fn drawn(named: &SeriesRow, curve: &Curve, smoothed: Option<&Smoothed>, window: Window) -> Drawn {
+    let named = &named.summary;
+    let cut = curve.cut(window, smoothed);
+    Drawn {
         attempt: named.attempt,
         source: Some(named.source),
         key: named.key.clone(),
@@ -205,7 +208,7 @@ fn drawn(wanted: &Wanted, curve: &Curve, window: Window, request: &DrawRequest) 
         count: curve.len() as u64,
         is_exact: cut.is_exact,
         typical: curve.typical(),
-    })
+    }
 }
 
 #[cfg(test)]

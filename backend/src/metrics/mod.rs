@@ -1,5 +1,6 @@
 //! Metrics: what series an experiment has, and what a chart gets of them.
 
+pub(crate) mod curves;
 mod draw;
 mod progress;
 

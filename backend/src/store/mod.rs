@@ -22,7 +22,7 @@ mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
-pub use metrics::{Loose, Origin, Overview, SeriesRow};
+pub use metrics::{Origin, Overview, SeriesRow};
 pub use nodes::{NewNodeRow, NodeInserted};
 pub use offsets::{Offset, Standing};
 pub use profiles::Profile;
@@ -57,6 +57,8 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
+            // What a burst of writes made of the log beside the database goes back to the disk afterwards.
+            .pragma("journal_size_limit", "1048576")
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new()

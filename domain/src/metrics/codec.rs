@@ -63,7 +63,7 @@ pub fn decode(bytes: &[u8], count: usize, columns: &mut Columns) -> Result<(), D
     }
     let steps = unpack(&mut bytes, count)?;
     let times_millis = unpack(&mut bytes, count)?;
-    let values = values(&mut bytes, count)?;
+    let values = get_values(&mut bytes, count)?;
     if !bytes.0.is_empty() {
         return Err(Damaged("it is longer than its points"));
     }
@@ -108,7 +108,7 @@ fn ordered(bits: i64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-fn ordered_single(bits: i32) -> i32 {
+pub(super) fn ordered_single(bits: i32) -> i32 {
     bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
@@ -155,7 +155,7 @@ fn numbers(values: &[f64], kind: u8) -> Option<(Vec<i64>, Vec<usize>)> {
     Some((numbers, exceptions))
 }
 
-fn put_values(bytes: &mut Vec<u8>, values: &[f64]) {
+pub(super) fn put_values(bytes: &mut Vec<u8>, values: &[f64]) {
     let kinds = [
         digits(values).map(|digits| DECIMALS + digits),
         Some(SINGLES),
@@ -188,7 +188,7 @@ fn put_values(bytes: &mut Vec<u8>, values: &[f64]) {
     bytes.extend(best.unwrap_or_default());
 }
 
-fn values(bytes: &mut Bytes, count: usize) -> Result<Vec<f64>, Damaged> {
+pub(super) fn get_values(bytes: &mut Bytes, count: usize) -> Result<Vec<f64>, Damaged> {
     let kind = bytes.byte()?;
     if kind > DECIMALS + MOST_DIGITS {
         return Err(Damaged("its values are of an unknown kind"));

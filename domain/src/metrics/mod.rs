@@ -11,6 +11,7 @@ mod labels;
 pub mod packed;
 pub mod reduce;
 pub mod smoothing;
+pub mod wire;
 
 use std::collections::BTreeMap;
 

@@ -1,46 +1,23 @@
 //! Packing what arrived in small pieces, once nothing more comes.
 
-use sqlx::Row;
+use domain::ids::ExperimentId;
 
 use super::append::{FULL, Tail, count};
 use super::read::raw_columns;
 use crate::error::Result;
 use crate::store::{Store, failed};
 
-/// A series whose points lie in more rows than they need.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Loose {
-    pub series: i64,
-    /// Rows of its tail, and the place of the newest: as long as points come, these move.
-    pub rows: i64,
-    pub newest: i64,
-}
-
 impl Store {
-    /// Series with several rows behind their last block, at most `limit`.
-    pub async fn loose_series(&self, limit: i64) -> Result<Vec<Loose>> {
-        let rows = sqlx::query(
-            "select series_id, count(*) as pieces, max(number) as newest from series_tails group by series_id having count(*) > 1 limit $1",
+    /// Series of an experiment with several rows behind their last block, or with points in the raw form of earlier consoles.
+    pub async fn loose_series(&self, experiment: &ExperimentId) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "select id from series where experiment_id = $1 and \
+             ((select count(*) from series_tails where series_id = id) > 1 or exists (select 1 from series_chunks where series_id = id))",
         )
-        .bind(limit)
+        .bind(experiment.as_str())
         .fetch_all(&self.reader)
         .await
-        .map_err(failed("look for loose series"))?;
-        let loose = |row: &sqlx::sqlite::SqliteRow| Loose {
-            series: row.get("series_id"),
-            rows: row.get("pieces"),
-            newest: row.get("newest"),
-        };
-        Ok(rows.iter().map(loose).collect())
-    }
-
-    /// Series with points in the raw form of earlier consoles, at most `limit`.
-    pub async fn raw_series(&self, limit: i64) -> Result<Vec<i64>> {
-        sqlx::query_scalar("select distinct series_id from series_chunks limit $1")
-            .bind(limit)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(failed("look for raw series"))
+        .map_err(failed("look for loose series"))
     }
 
     /// Makes one row of a series' tail, and blocks of raw points. The points stay what they are.

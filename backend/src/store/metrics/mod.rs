@@ -8,7 +8,6 @@ mod compact;
 mod read;
 
 pub use append::Origin;
-pub use compact::Loose;
 pub use read::Overview;
 
 use domain::ids::ExperimentId;
@@ -356,8 +355,7 @@ mod tests {
         assert_eq!(count("select count(*) from series_blocks").await, 2);
         let rows = count("select count(*) from series_tails").await;
         assert!((2..150).contains(&rows), "{rows}");
-        let loose = store.loose_series(10).await.expect("looked");
-        assert_eq!((loose.len(), loose[0].rows), (1, rows));
+        assert_eq!(store.loose_series(&id).await.expect("looked"), [row.id]);
         store.compact(row.id).await.expect("packed");
         assert_eq!(count("select count(*) from series_tails").await, 1);
         let columns = store.columns(&row, 0).await.expect("read");
@@ -425,9 +423,9 @@ mod tests {
             (all.clone(), all[4999..].to_vec(), all[5001..].to_vec())
         );
         assert_eq!(store.overview(&row).await.expect("read").1.len(), 5005);
-        assert_eq!(store.raw_series(9).await.expect("looked"), [row.id]);
+        assert_eq!(store.loose_series(&id).await.expect("looked"), [row.id]);
         store.compact(row.id).await.expect("packed");
-        assert_eq!(store.raw_series(9).await.expect("looked"), [0; 0]);
+        assert_eq!(store.loose_series(&id).await.expect("looked"), [0; 0]);
         assert_eq!(
             (read(0).await, read(4999).await),
             (all.clone(), all[4999..].to_vec())

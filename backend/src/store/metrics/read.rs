@@ -146,6 +146,12 @@ impl Store {
         Ok(columns.split_off(known.min(columns.len())))
     }
 
+    /// When the earliest point of a series was taken; for series of which the row does not say.
+    pub async fn first_time(&self, series: &SeriesRow) -> Result<i64> {
+        let columns = self.columns(series, 0).await?;
+        Ok(columns.times_millis.into_iter().min().unwrap_or_default())
+    }
+
     /// What the blocks of a series say of their points, and the points that are in none, in the order of arrival.
     pub async fn overview(&self, series: &SeriesRow) -> Result<(Vec<Overview>, Columns)> {
         let mut transaction = self.reader.begin().await.map_err(failed("begin"))?;
