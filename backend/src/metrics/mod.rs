@@ -2,6 +2,7 @@
 
 pub(crate) mod curves;
 mod draw;
+pub mod files;
 mod progress;
 
 pub use draw::draw;

@@ -6,7 +6,7 @@ use domain::ids::ExperimentId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
-use super::metrics::{Origin, source_word};
+use super::metrics::Origin;
 use super::{Store, failed, from_json, to_json};
 use crate::error::Result;
 
@@ -82,7 +82,7 @@ impl Store {
         )
         .bind(origin.experiment.as_str())
         .bind(i64::from(origin.attempt))
-        .bind(source_word(origin.source))
+        .bind(origin.source.name())
         .fetch_all(&mut *transaction)
         .await
         .map_err(failed("list series"))?;

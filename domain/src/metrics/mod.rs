@@ -34,6 +34,18 @@ pub enum Source {
     Stdout,
 }
 
+impl Source {
+    /// As files and the database write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Jsonl => "jsonl",
+            Source::Client => "client",
+            Source::Tfevents => "tfevents",
+            Source::Stdout => "stdout",
+        }
+    }
+}
+
 /// One point. `step` is the iteration; `time_millis` is UTC, the node's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {

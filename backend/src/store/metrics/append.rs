@@ -5,7 +5,6 @@ use domain::metrics::{Batch, Columns, Point, SeriesKey, Source, codec};
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::read::{opened, sealed};
-use super::source_word;
 use crate::error::Result;
 use crate::store::offsets::{Offset, advance};
 use crate::store::{Store, failed, to_json};
@@ -117,7 +116,7 @@ async fn append(
     )
     .bind(origin.experiment.as_str())
     .bind(i64::from(origin.attempt))
-    .bind(source_word(origin.source))
+    .bind(origin.source.name())
     .bind(&key.name)
     .bind(to_json(&key.labels)?)
     .bind(count(new.len()))

@@ -25,15 +25,6 @@ pub struct SeriesRow {
     pub summary: Summary,
 }
 
-pub(in crate::store) fn source_word(source: Source) -> &'static str {
-    match source {
-        Source::Jsonl => "jsonl",
-        Source::Client => "client",
-        Source::Tfevents => "tfevents",
-        Source::Stdout => "stdout",
-    }
-}
-
 fn source(word: &str) -> Source {
     match word {
         "jsonl" => Source::Jsonl,

@@ -8,6 +8,7 @@ mod jobs;
 mod keys;
 mod models;
 mod nodes;
+mod points;
 mod tour;
 
 use axum::Router;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<AppState> {
         .route("/experiments/{id}/relaunch", post(experiments::relaunch))
         .route("/experiments/{id}/series", get(experiments::series))
         .route("/experiments/{id}/draw", post(experiments::draw))
+        .route("/experiments/{id}/points", get(points::points))
         .route("/experiments/{id}/checkpoints", get(checkpoints::list))
         .route("/checkpoints/{id}/gather", post(checkpoints::gather))
         .route("/checkpoints/{id}/export", post(checkpoints::export))
