@@ -2,15 +2,19 @@
 
 pub mod codec;
 mod columns;
+pub mod csv;
 pub mod curve;
 pub mod draw;
 mod extremes;
 mod ints;
 pub mod jsonl;
 mod labels;
+pub mod layout;
 pub mod packed;
 pub mod reduce;
 pub mod smoothing;
+pub mod ticks;
+pub mod view;
 pub mod wire;
 
 use std::collections::BTreeMap;
