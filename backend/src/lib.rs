@@ -5,6 +5,7 @@
 
 pub mod background;
 pub mod changes;
+pub mod charts;
 pub mod chat;
 pub mod checkpoints;
 pub mod clock;

@@ -10,6 +10,7 @@ mod deployments;
 mod experiments;
 mod grew;
 mod jobs;
+mod layouts;
 mod metrics;
 mod models;
 mod nodes;
