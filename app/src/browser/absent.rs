@@ -1,6 +1,6 @@
 //! Where there is no browser: the same functions, doing nothing.
 
-use crate::metrics::drawing::Picture;
+use crate::metrics::drawing::{Frame, Picture};
 use crate::shared::Live;
 
 /// Without a document nothing is known of the viewer.
@@ -53,11 +53,37 @@ pub fn new_key() -> String {
     String::new()
 }
 
-pub fn measure(_element_id: &str) -> Option<(f64, f64)> {
+pub fn paint(_element_id: &str, _size: (f64, f64), _picture: &Picture<'_>) -> Option<Frame> {
     None
 }
 
-pub fn paint(_element_id: &str, _picture: &Picture) {}
+pub fn when_sized(_element_id: &str, _then: impl FnMut(f64, f64) + 'static) {}
+
+pub fn device_ratio() -> f64 {
+    1.0
+}
+
+pub fn capture_pointer(_element_id: &str, _pointer: i32) {}
+
+pub fn has_focus(_element_id: &str) -> bool {
+    false
+}
+
+pub fn millis() -> f64 {
+    0.0
+}
+
+pub fn keep_in_address(_keys: &[&str], _words: &[Option<String>], _is_step: bool) {}
+
+pub fn word_in_address(_key: &str) -> Option<String> {
+    None
+}
+
+pub fn when_back(_then: impl FnMut() + 'static) {}
+
+pub fn save(_name: &str, _kind: &str, _text: &str) {}
+
+pub fn save_png(_file: &str, _title: &str, _size: (f64, f64), _picture: &Picture<'_>) {}
 
 pub fn device_width() -> u32 {
     1

@@ -190,13 +190,104 @@ pub fn when_seen(element_id: &str, mut then: impl FnMut(bool) + 'static) {
     }
 }
 
-/// The size of an element in CSS pixels.
-pub fn size_of(element_id: &str) -> Option<(f64, f64)> {
-    let element: HtmlElement = element(element_id)?.dyn_into().ok()?;
-    Some((
-        f64::from(element.client_width()),
-        f64::from(element.client_height()),
-    ))
+/// Sends what a pointer does to an element, also outside of it, until it is released.
+pub fn capture_pointer(element_id: &str, pointer: i32) {
+    if let Some(element) = element(element_id) {
+        // A pointer that is gone already needs no capture.
+        let _ = element.set_pointer_capture(pointer);
+    }
+}
+
+/// Whether an element has the keyboard's focus.
+pub fn has_focus(element_id: &str) -> bool {
+    let focused = web_sys::window().and_then(|window| window.document()?.active_element());
+    focused.is_some_and(|focused| focused.id() == element_id)
+}
+
+/// Milliseconds since the page began, finer than the clock.
+pub fn millis() -> f64 {
+    web_sys::window()
+        .and_then(|window| window.performance())
+        .map_or(0.0, |clock| clock.now())
+}
+
+/// Hands a text to the person as a file.
+pub fn save(name: &str, kind: &str, text: &str) {
+    let text = String::from(js_sys::encode_uri_component(text));
+    save_address(name, &format!("data:{kind};charset=utf-8,{text}"));
+}
+
+/// Hands what an address holds to the person as a file.
+pub fn save_address(name: &str, address: &str) {
+    let link = web_sys::window().and_then(|window| window.document()?.create_element("a").ok());
+    if let Some(link) = link.and_then(|link| link.dyn_into::<HtmlElement>().ok())
+        && link.set_attribute("href", address).is_ok()
+        && link.set_attribute("download", name).is_ok()
+    {
+        link.click();
+    }
+}
+
+/// A word of the page's address.
+pub fn word_in_address(key: &str) -> Option<String> {
+    let address = web_sys::window()?.location().href().ok()?;
+    web_sys::Url::new(&address).ok()?.search_params().get(key)
+}
+
+/// Tells when a person went back or forth to another address of this page.
+pub fn when_back(then: impl FnMut() + 'static) {
+    let Some(window) = web_sys::window() else {
+        return;
+    };
+    let heard = Closure::<dyn FnMut()>::new(then);
+    if window
+        .add_event_listener_with_callback("popstate", heard.as_ref().unchecked_ref())
+        .is_ok()
+    {
+        leptos::prelude::on_cleanup({
+            let kept = send_wrapper::SendWrapper::new((window, heard));
+            move || {
+                let (window, heard) = &*kept;
+                // One that is not there any more need not be taken away.
+                let _ = window.remove_event_listener_with_callback(
+                    "popstate",
+                    heard.as_ref().unchecked_ref(),
+                );
+            }
+        });
+    }
+}
+
+/// Writes words into the page's address without going anywhere: of these keys, those without a word are taken out. `is_step`: Back
+/// leads to the address as it was.
+pub fn keep_in_address(keys: &[&str], words: &[Option<String>], is_step: bool) {
+    let Some(window) = web_sys::window() else {
+        return;
+    };
+    let Ok(Ok(url)) = window
+        .location()
+        .href()
+        .map(|address| web_sys::Url::new(&address))
+    else {
+        return;
+    };
+    let (before, query) = (url.href(), url.search_params());
+    for (key, word) in keys.iter().zip(words) {
+        match word {
+            Some(word) => query.set(key, word),
+            None => query.delete(key),
+        }
+    }
+    if url.href() != before
+        && let Ok(history) = window.history()
+    {
+        // A browser that writes no more (it allows so many a minute) keeps an older address; nothing else depends on it.
+        let _ = history.replace_state_with_url(
+            &history.state().unwrap_or_default(),
+            "",
+            Some(&url.href()),
+        );
+    }
 }
 
 /// A text that nobody has used before: one intent of a person, however often it is clicked or sent again.

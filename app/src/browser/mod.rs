@@ -11,11 +11,12 @@ mod events;
 mod log;
 
 #[cfg(feature = "hydrate")]
-pub use chart::{device_width, measure, paint, track_looks};
+pub use chart::{device_ratio, device_width, paint, save_png, track_looks, when_sized};
 #[cfg(feature = "hydrate")]
 pub use document::{
-    close_menus, close_menus_left, copy, deed, is_typing, new_key, now, remember, remembered,
-    scroll_to_end, tick, values, viewer, when_seen,
+    capture_pointer, close_menus, close_menus_left, copy, deed, has_focus, is_typing,
+    keep_in_address, millis, new_key, now, remember, remembered, save, scroll_to_end, tick, values,
+    viewer, when_back, when_seen, word_in_address,
 };
 #[cfg(feature = "hydrate")]
 pub use events::{Subscription, listen, subscribe};
