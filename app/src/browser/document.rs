@@ -282,11 +282,12 @@ pub fn keep_in_address(keys: &[&str], words: &[Option<String>], is_step: bool) {
         && let Ok(history) = window.history()
     {
         // A browser that writes no more (it allows so many a minute) keeps an older address; nothing else depends on it.
-        let _ = history.replace_state_with_url(
-            &history.state().unwrap_or_default(),
-            "",
-            Some(&url.href()),
-        );
+        let state = history.state().unwrap_or_default();
+        let _ = if is_step {
+            history.push_state_with_url(&state, "", Some(&url.href()))
+        } else {
+            history.replace_state_with_url(&state, "", Some(&url.href()))
+        };
     }
 }
 

@@ -59,12 +59,14 @@ pub fn Toolbar(panel: Panel, found: Signal<Found>) -> impl IntoView {
             {checks.map(|(words, is_on, flip)| view! {
                 <button class="chart-toggle" type="button" aria-pressed=move || panel.view.with(is_on).to_string() on:click=move |_| change(flip)>{words}</button>
             }).collect_view()}
+        </div>
+        <div class="chart-keys">
+            <span class="chart-hint">{t::keys(language)}</span>
             <button class="button" data-size="small" type="button" hidden=move || !is_zoomed()
                 on:click=move |_| { panel.own.update(|own| own.clear()); change(|view| view.range = None); }>
                 {t::reset_zoom(language)}
             </button>
         </div>
-        <p class="chart-keys">{t::keys(language)}</p>
     }
 }
 

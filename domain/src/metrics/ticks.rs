@@ -54,7 +54,8 @@ pub fn ticks(scale: Scale, from: f64, to: f64, about: usize) -> Vec<Tick> {
 
 /// The step of 1, 2 or 5 times a power of ten that makes about so many marks.
 fn nice(from: f64, to: f64, about: usize) -> f64 {
-    let rough = (to - from) / about as f64;
+    // Divided first: from −1e308 to 1e308 is farther than a float reaches.
+    let rough = to / about as f64 - from / about as f64;
     let power = 10f64.powf(rough.log10().floor());
     let share = rough / power;
     let factor = match share {

@@ -82,7 +82,7 @@ impl ChartView {
         let log: String = log.iter().filter(|(is, _)| *is).map(|(_, w)| *w).collect();
         [
             (self.x != usual.x).then(|| axis_word(&self.x)),
-            self.range.map(|(from, to)| format!("{from}..{to}")),
+            self.range.map(range_word),
             (self.smoothing != usual.smoothing).then(|| smoothing_word(self.smoothing)),
             (!log.is_empty()).then_some(log),
             self.hides_outliers.then(|| "0".to_owned()),
@@ -179,6 +179,20 @@ pub fn of_parts(kind: &str, amount: Option<f64>) -> Option<Smoothing> {
     })
 }
 
+/// Both ends with the digits that a pixel of ten thousand needs.
+fn range_word((from, to): (f64, f64)) -> String {
+    let digits = (4.0 - (to - from).log10().floor()).clamp(0.0, 15.0) as usize;
+    let short = |end: f64| {
+        let text = format!("{end:.digits$}");
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
+        }
+    };
+    format!("{}..{}", short(from), short(to))
+}
+
 fn read_range(word: &str) -> Option<(f64, f64)> {
     let (from, to) = word.split_once("..")?;
     let (from, to): (f64, f64) = (from.parse().ok()?, to.parse().ok()?);
@@ -228,13 +242,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_link_shows_the_same(
-            from in -1e6_f64..1e6, span in 1e-3_f64..1e6, flags in 0_u8..128, kind in 0_usize..5, axis in 0_usize..5,
+            from in -1_000_000_i32..1_000_000, span in 1_i32..4000, flags in 0_u8..128, kind in 0_usize..5, axis in 0_usize..5,
             attempts in 0_u32..6, search in ".{0,20}", name in ".{1,20}",
         ) {
             let on = |bit: u8| flags & (1 << bit) != 0;
             let view = ChartView {
                 x: [XAxis::Step, XAxis::Relative, XAxis::Wall, XAxis::Samples, XAxis::Series(name.clone())][axis].clone(),
-                range: on(0).then_some((from, from + span)),
+                range: on(0).then_some((f64::from(from), f64::from(from) + f64::from(span) / 4.0)),
                 smoothing: [Smoothing::None, Smoothing::Ema { weight: 0.25 }, Smoothing::TimeWeighted { weight: 0.9 },
                     Smoothing::Gaussian { deviation: 2.5 }, Smoothing::Running { window: 7 }][kind],
                 log_x: on(1), log_y: on(2), hides_outliers: on(3), has_band: on(4), is_regex: on(5), is_apart: on(6),

@@ -39,13 +39,13 @@ impl Frame {
 
     /// Where a place along the axis is drawn; none where it has no logarithm.
     pub fn across(&self, x: f64) -> Option<f64> {
-        let share = (self.x_scale.place(x)? - self.x.0) / (self.x.1 - self.x.0);
+        let share = share(self.x_scale.place(x)?, self.x);
         Some(self.left + share * self.width)
     }
 
     /// Where a value is drawn; none where it has no logarithm.
     pub fn down(&self, value: f64) -> Option<f64> {
-        let share = (self.y_scale.place(value)? - self.y.0) / (self.y.1 - self.y.0);
+        let share = share(self.y_scale.place(value)?, self.y);
         Some(self.top + (1.0 - share) * self.height)
     }
 
@@ -73,6 +73,11 @@ impl Frame {
         let end = |end: f64| self.x_scale.value(end + by);
         (end(self.x.0), end(self.x.1))
     }
+}
+
+/// Where a place lies between two ends. By halves: from −1e308 to 1e308 is farther than a float reaches.
+fn share(place: f64, (from, to): (f64, f64)) -> f64 {
+    (place * 0.5 - from * 0.5) / (to * 0.5 - from * 0.5)
 }
 
 #[cfg(test)]
