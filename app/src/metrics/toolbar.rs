@@ -13,11 +13,14 @@ use super::state::Panel;
 use crate::context::use_language;
 use crate::texts::metrics as t;
 
+/// A switch: its words, whether it is on, and what a click does.
+type Check = (&'static str, fn(&ChartView) -> bool, fn(&mut ChartView));
+
 #[component]
 pub fn Toolbar(panel: Panel, found: Signal<Found>) -> impl IntoView {
     let language = use_language();
     let change = move |change: fn(&mut ChartView)| panel.view.update(change);
-    let checks: [(&str, fn(&ChartView) -> bool, fn(&mut ChartView)); 5] = [
+    let checks: [Check; 5] = [
         (
             t::log_x(language),
             |view| view.log_x,

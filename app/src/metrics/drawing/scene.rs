@@ -273,12 +273,14 @@ mod tests {
     use super::super::picture::tests::{drawn, picture};
     use super::*;
 
+    type Places = Vec<(f64, f64)>;
+
     /// Keeps what was drawn.
     #[derive(Default)]
     struct Sheet {
-        paths: Vec<(Vec<(f64, f64)>, Ink, f64)>,
-        fills: Vec<(Vec<(f64, f64)>, Ink)>,
-        dots: Vec<(f64, f64)>,
+        paths: Vec<(Places, Ink, f64)>,
+        fills: Vec<(Places, Ink)>,
+        dots: Places,
         words: Vec<String>,
     }
 
