@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is too slow or too big for CI: the bundled dataset is really learnt, and real torch and transformers read what the rehearsal
+# What is too slow or too big for CI: five releases of the SwanLab client, the bundled dataset is really learnt, and real torch and transformers read what the rehearsal
 # writes. They are installed below the target folder (about 6 GB), unless TORCH_PYTHON names a python3 that has them.
 source "$(dirname "$0")/common.sh"
 install_build_tools
@@ -21,6 +21,8 @@ export TORCH_PYTHON
 mkdir -p $site/pkg
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+cargo build -q --bin trainyard
+TEST_FULL=1 python3 scripts/test_swanlab.py "$target/debug/trainyard" 0.6.13 0.7.20 0.8.5 0.9.8 0.10.3
 cargo test -q --test export --test megatron -- --include-ignored | tee "$log"
 printf 'test-full: %d tests passed in %d s, with %s\n' "$(awk '/^test result: ok\./ { sum += $4 } END { print sum }' "$log")" \
   $((SECONDS - begun)) "$("$TORCH_PYTHON" -c 'import torch, transformers; print("torch", torch.__version__, "and transformers", transformers.__version__)')"

@@ -80,6 +80,7 @@ struct Inner {
     curves: metrics::curves::Curves,
     stages: deployments::Stages,
     board: tour::Board,
+    writers: tracking::ingest::Writers,
     wake: tokio::sync::Notify,
     stopping: CancellationToken,
 }
@@ -104,6 +105,7 @@ impl Backend {
                 curves: metrics::curves::Curves::default(),
                 stages: deployments::Stages::default(),
                 board: tour::Board::default(),
+                writers: tracking::ingest::Writers::default(),
                 wake: tokio::sync::Notify::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -169,6 +171,11 @@ impl Backend {
     /// What a walk of the whole path shows.
     pub fn board(&self) -> &tour::Board {
         &self.inner.board
+    }
+
+    /// The runs that clients are writing.
+    pub(crate) fn writers(&self) -> &tracking::ingest::Writers {
+        &self.inner.writers
     }
 
     /// How far starting engines have come.

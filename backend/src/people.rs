@@ -6,7 +6,7 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use domain::finding::Finding;
 use domain::ids::{ApiKeyId, ProjectId, UserId};
 use domain::language::{Language, Text};
-use domain::people::{ApiKey, Role, User};
+use domain::people::{ApiKey, Project, Role, User};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -143,8 +143,12 @@ pub async fn log_out(backend: &Backend, token: &str) -> Result<()> {
     backend.store().delete_session(&hash(token)).await
 }
 
-/// Who a session cookie belongs to, while the session lasts.
-pub async fn actor_of_session(backend: &Backend, token: &str) -> Result<Option<(User, Actor)>> {
+/// Who a session cookie belongs to, while the session lasts. `chosen` names the project they want to work in.
+pub async fn actor_of_session(
+    backend: &Backend,
+    token: &str,
+    chosen: Option<&str>,
+) -> Result<Option<(User, Actor)>> {
     let now = clock::now();
     let token_hash = hash(token);
     let Some((user, seen_at)) = backend.store().user_of_session(&token_hash, now).await? else {
@@ -153,11 +157,15 @@ pub async fn actor_of_session(backend: &Backend, token: &str) -> Result<Option<(
     if now.millis_since(seen_at) > SEEN_MILLIS {
         backend.store().touch_session(&token_hash, now).await?;
     }
-    as_actor(backend, user).await
+    as_actor(backend, user, chosen).await
 }
 
-/// Who an API key belongs to, unless it was revoked.
-pub async fn actor_of_key(backend: &Backend, key: &str) -> Result<Option<(User, Actor)>> {
+/// Who an API key belongs to, unless it was revoked. `chosen` names the project they want to work in.
+pub async fn actor_of_key(
+    backend: &Backend,
+    key: &str,
+    chosen: Option<&str>,
+) -> Result<Option<(User, Actor)>> {
     let now = clock::now();
     let Some((user, id, used_at)) = backend.store().user_of_key(&hash(key)).await? else {
         return Ok(None);
@@ -165,20 +173,38 @@ pub async fn actor_of_key(backend: &Backend, key: &str) -> Result<Option<(User, 
     if used_at.is_none_or(|at| now.millis_since(at) > SEEN_MILLIS) {
         backend.store().touch_key(&id, now).await?;
     }
-    as_actor(backend, user).await
+    as_actor(backend, user, chosen).await
 }
 
-/// For now a person works in the first project they are a member of; choosing comes with the people issue.
-async fn as_actor(backend: &Backend, user: User) -> Result<Option<(User, Actor)>> {
-    let Some((project, role)) = backend.store().first_membership(&user.id).await? else {
+/// A person works in the project they chose (by id or name), else in the first they are a member of.
+pub(crate) async fn as_actor(
+    backend: &Backend,
+    user: User,
+    chosen: Option<&str>,
+) -> Result<Option<(User, Actor)>> {
+    let projects = backend.store().projects_of(&user.id).await?;
+    let is_chosen = |project: &Project| {
+        chosen.is_some_and(|name| project.id.as_str() == name || project.name == name)
+    };
+    let found = projects
+        .iter()
+        .find(|(project, _)| is_chosen(project))
+        .or(projects.first());
+    let Some((project, role)) = found else {
         return Ok(None);
     };
     let actor = Actor {
         user: user.id.clone(),
-        project,
-        role,
+        project: project.id.clone(),
+        role: *role,
     };
     Ok(Some((user, actor)))
+}
+
+/// The projects of the person who asks, with the name of each.
+pub async fn projects(backend: &Backend, actor: &Actor) -> Result<Vec<Project>> {
+    let all = backend.store().projects_of(&actor.user).await?;
+    Ok(all.into_iter().map(|(project, _)| project).collect())
 }
 
 /// Makes an API key. Its text is in the answer and nowhere else.
@@ -231,7 +257,7 @@ pub async fn set_language(backend: &Backend, actor: &Actor, language: Language) 
     backend.store().set_language(&actor.user, language).await
 }
 
-fn random_text(chars: usize) -> Result<String> {
+pub(crate) fn random_text(chars: usize) -> Result<String> {
     random_of(ALPHABET, chars)
 }
 
@@ -256,7 +282,7 @@ pub(crate) fn random_of(alphabet: &[u8], chars: usize) -> Result<String> {
 }
 
 /// Tokens and keys are long and random, so a plain hash is enough to make a stolen database useless.
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 

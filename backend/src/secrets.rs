@@ -54,7 +54,7 @@ impl Secrets {
     }
 
     /// `about` is authenticated with it: it opens under the same only.
-    fn seal(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn seal(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_BYTES];
         random(&mut nonce)?;
         let sealed = self
@@ -70,7 +70,7 @@ impl Secrets {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    fn unseal(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn unseal(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let (nonce, body) = sealed
             .split_at_checked(NONCE_BYTES)
             .ok_or_else(|| Error::internal("open a secret")("the row is too short"))?;

@@ -7,6 +7,9 @@ use domain::language::Language;
 const SESSION: &str = "trainyard_session";
 const LANGUAGE: &str = "language";
 const THEME: &str = "theme";
+const PROJECT: &str = "project";
+/// As the SwanLab client calls its session.
+const TRACKER: &str = "sid";
 /// A year: choices of look outlive sessions.
 const CHOICE_SECS: u32 = 365 * 24 * 3600;
 
@@ -25,6 +28,16 @@ fn read(headers: &HeaderMap, name: &str) -> Option<String> {
 /// The session token, if one was sent.
 pub fn session(headers: &HeaderMap) -> Option<String> {
     read(headers, SESSION)
+}
+
+/// The session of a tracker's client, if one was sent.
+pub fn tracker_session(headers: &HeaderMap) -> Option<String> {
+    read(headers, TRACKER)
+}
+
+/// The id of the project that was chosen in this browser.
+pub fn project(headers: &HeaderMap) -> Option<String> {
+    read(headers, PROJECT)
 }
 
 /// The language chosen in this browser, else what it prefers.
@@ -75,4 +88,8 @@ pub fn set_language(language: Language) -> String {
 pub fn set_theme(theme: Theme) -> String {
     let word = theme.name();
     format!("{THEME}={word}; Path=/; SameSite=Lax; Max-Age={CHOICE_SECS}")
+}
+
+pub fn set_project(id: &domain::ids::ProjectId) -> String {
+    format!("{PROJECT}={id}; Path=/; SameSite=Lax; Max-Age={CHOICE_SECS}")
 }

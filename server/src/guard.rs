@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use backend::{Actor, Backend};
 
 use crate::cookies;
+use crate::routes::swanlab;
 
 /// What the layer needs: who can be known, and under which names we are reached.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ enum Access {
     Session,
     /// The documented APIs: an API key or a session, else 401.
     Key,
+    /// The SwanLab host: a key as that client sends it, the session it got for one, or leave to send one file.
+    Tracker,
 }
 
 fn access(path: &str) -> Access {
@@ -48,12 +51,16 @@ fn access(path: &str) -> Access {
         || path == "/login"
         || path == "/setup"
         || path == "/favicon.ico"
+        // By which a client asks whether there is a host at all.
+        || path == "/api"
     {
         Access::Open
     } else if below("/fn") || below("/events") {
         Access::Session
-    } else if below("/console/v1") || below("/v1") || below("/api") {
+    } else if below("/console/v1") || below("/v1") {
         Access::Key
+    } else if below("/api") {
+        Access::Tracker
     } else {
         Access::Page
     }
@@ -78,15 +85,24 @@ pub async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -
             "The request comes from another site.",
         );
     }
-    let known = match identify(&gate.backend, headers).await {
+    let path = request.uri().path().to_owned();
+    let access = access(&path);
+    let identified = match access {
+        Access::Tracker => {
+            let leave = swanlab::uploads::leave(&request);
+            identify_client(&gate.backend, headers, leave).await
+        }
+        _ => identify(&gate.backend, headers).await,
+    };
+    let known = match identified {
         Ok(known) => known,
         Err(error) => return crate::http_error::HttpError(error).into_response(),
     };
-    let path = request.uri().path().to_owned();
     if known.is_none() {
-        match access(&path) {
+        match access {
             Access::Open => {}
             Access::Page => return Redirect::to("/login").into_response(),
+            Access::Tracker => return swanlab::answer::unknown_key().into_response(),
             Access::Session | Access::Key => {
                 return refuse(
                     StatusCode::UNAUTHORIZED,
@@ -117,11 +133,38 @@ async fn identify(
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
+    let chosen = headers
+        .get(PROJECT)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+        .or_else(|| cookies::project(headers));
+    let chosen = chosen.as_deref();
     if let Some(key) = bearer {
-        return backend::people::actor_of_key(backend, key.trim()).await;
+        return backend::people::actor_of_key(backend, key.trim(), chosen).await;
     }
     match cookies::session(headers) {
-        Some(token) => backend::people::actor_of_session(backend, &token).await,
+        Some(token) => backend::people::actor_of_session(backend, &token, chosen).await,
+        None => Ok(None),
+    }
+}
+
+/// Names the project that a program works in, by id or name.
+const PROJECT: &str = "trainyard-project";
+
+/// Who a tracker's client is: by leave to send this file, by the session it got, or by the bare key with which it logs in.
+async fn identify_client(
+    backend: &Backend,
+    headers: &HeaderMap,
+    leave: Option<(String, String)>,
+) -> backend::Result<Option<(domain::people::User, Actor)>> {
+    if let Some((address, leave)) = leave {
+        return backend::tracking::files::actor_of_leave(backend, &address, &leave).await;
+    }
+    if let Some(sid) = cookies::tracker_session(headers) {
+        return backend::tracking::access::actor_of_sid(backend, &sid).await;
+    }
+    match swanlab::key(headers) {
+        Some(key) => backend::people::actor_of_key(backend, key, None).await,
         None => Ok(None),
     }
 }
@@ -192,6 +235,11 @@ mod tests {
         assert_eq!(access("/events/turns/1"), Access::Session);
         assert_eq!(access("/console/v1/jobs"), Access::Key);
         assert_eq!(access("/v1/chat/completions"), Access::Key);
+        assert_eq!(access("/api"), Access::Open);
+        assert_eq!(access("/api/"), Access::Tracker);
+        assert_eq!(access("/api/login/api_key"), Access::Tracker);
+        assert_eq!(access("/api/uploads/x/y"), Access::Tracker);
+        assert_eq!(access("/apis"), Access::Page);
     }
 
     #[test]

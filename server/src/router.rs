@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::guard::{Gate, guard};
-use crate::routes::{assets, console, events, openai, sessions};
+use crate::routes::{assets, console, events, openai, sessions, swanlab};
 
 /// What handlers can ask for.
 #[derive(Clone, FromRef)]
@@ -44,6 +44,9 @@ pub fn router(state: AppState, gate: Gate) -> Router {
         .route("/session/language", post(sessions::language))
         .route("/session/theme", post(sessions::theme))
         .nest("/console/v1", console::routes())
+        .nest("/api", swanlab::routes())
+        .route("/api/", get(swanlab::alive))
+        .route("/space/~/settings", get(swanlab::links::settings))
         .route("/health", get(async || "ok\n"))
         .route("/events", get(events::changes))
         .route("/events/turns/{id}", get(events::turn))
@@ -77,6 +80,10 @@ async fn page(
     Extension(caller): Extension<Caller>,
     request: Request<axum::body::Body>,
 ) -> Response {
+    // Links that a tracker's client prints.
+    if request.uri().path().starts_with("/@") {
+        return swanlab::links::follow(&state.backend, &caller, request.uri().path()).await;
+    }
     let options = state.leptos.clone();
     let provide = context(state.backend.clone(), caller);
     let render = leptos_axum::render_app_to_stream_with_context(

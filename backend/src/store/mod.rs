@@ -29,7 +29,7 @@ pub use offsets::{Offset, Standing};
 pub use profiles::Profile;
 pub use secrets::NewSecretRow;
 pub use table::{GroupRow, Order, ValueColumn, Wanted, Where};
-pub use tracking::NewTrackedRun;
+pub use tracking::{FileRow, FoundRun, KeyHolder, MediaRow, NewTrackedRun, StoredLine};
 
 use std::path::Path;
 use std::str::FromStr;

@@ -2,7 +2,7 @@
 
 use domain::ids::{ApiKeyId, ProjectId, UserId};
 use domain::language::Language;
-use domain::people::{ApiKey, Role, User};
+use domain::people::{ApiKey, User};
 use domain::time::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -184,21 +184,13 @@ impl Store {
         Ok(())
     }
 
-    pub async fn first_membership(&self, user: &UserId) -> Result<Option<(ProjectId, Role)>> {
-        let row = sqlx::query("select project_id, role from project_members where user_id = $1 order by project_id limit 1")
-            .bind(user.as_str())
+    pub async fn user_by_id(&self, id: &UserId) -> Result<Option<User>> {
+        let row = sqlx::query("select id, name, language, created_at from users where id = $1")
+            .bind(id.as_str())
             .fetch_optional(&self.reader)
             .await
-            .map_err(failed("look up a membership"))?;
-        row.map(|row| {
-            let role = match row.get::<String, _>("role").as_str() {
-                "admin" => Role::Admin,
-                "member" => Role::Member,
-                _ => Role::Viewer,
-            };
-            Ok((parsed(row.get("project_id"))?, role))
-        })
-        .transpose()
+            .map_err(failed("look up an account"))?;
+        row.as_ref().map(user).transpose()
     }
 
     pub async fn insert_key(&self, key: &ApiKey, user: &UserId, key_hash: &str) -> Result<()> {

@@ -1,11 +1,16 @@
 //! Runs that were not launched here: made by a client, a script or an import; their state, and what lists show of them.
 
+pub mod access;
+pub mod files;
+pub mod ingest;
+pub mod runs;
+
 use domain::experiments::{Experiment, Progress};
 use domain::ids::ExperimentId;
 use domain::metrics::SeriesKey;
 use domain::people::Role;
 use domain::time::Timestamp;
-use domain::tracking::{RunState, TrackedRun};
+use domain::tracking::{ClientLine, RunState, SaidOfItself, TrackedRun};
 
 use crate::people::random_of;
 use crate::store::{NewTrackedRun, SeriesRow};
@@ -120,4 +125,39 @@ async fn newest_loss(backend: &Backend, id: &ExperimentId) -> Result<Option<Seri
         }
     }
     Ok(None)
+}
+
+/// Lines are read in pieces of at most this many.
+const LINES: u32 = 5000;
+
+/// Lines that a run printed: those after a number, else the last before one (none: the newest), in order.
+pub async fn log_lines(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+    after: Option<i64>,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<ClientLine>> {
+    experiments::find(backend, actor, id).await?;
+    let before = before.unwrap_or(i64::MAX);
+    let lines = backend
+        .store()
+        .lines(id, after, before, limit.min(LINES))
+        .await?;
+    Ok(lines
+        .into_iter()
+        .map(|stored| ClientLine {
+            number: stored.number,
+            at: Timestamp(stored.line.micros.div_euclid(1000)),
+            level: stored.line.level,
+            text: stored.line.message,
+        })
+        .collect())
+}
+
+/// What a run said of itself so far.
+pub async fn profile(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<SaidOfItself> {
+    experiments::find(backend, actor, id).await?;
+    backend.store().said_of_itself(id).await
 }

@@ -222,7 +222,7 @@ impl Console {
         let token = people::log_in(&backend, "ada", "a long password", "test")
             .await
             .expect("logged in");
-        let (_, actor) = people::actor_of_session(&backend, &token)
+        let (_, actor) = people::actor_of_session(&backend, &token, None)
             .await
             .expect("asked")
             .expect("known");

@@ -1,5 +1,12 @@
 //! Runs that were not launched here: a client, a script or files say what they did.
 
+pub mod config;
+pub mod media;
+pub mod posts;
+pub mod requests;
+pub mod stamp;
+pub mod system;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -67,6 +74,29 @@ impl TrackedRun {
             self.state == RunState::Running && now.millis_since(self.last_seen_at) > SILENT_MILLIS;
         is_silent.then_some(self.last_seen_at)
     }
+}
+
+/// A line that a run printed, as pages show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientLine {
+    /// Rises from line to line, with gaps; by which earlier and later lines are asked for.
+    pub number: i64,
+    pub at: Timestamp,
+    /// `INFO`, `WARN`, `ERROR`.
+    pub level: String,
+    pub text: String,
+}
+
+/// What a run says of itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SaidOfItself {
+    /// Flat, names joined by `.`.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// As reported: host, command, git, hardware.
+    pub metadata: serde_json::Value,
+    /// `pip freeze`.
+    pub requirements: String,
+    pub conda: String,
 }
 
 #[cfg(test)]

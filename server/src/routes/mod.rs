@@ -5,3 +5,4 @@ pub mod console;
 pub mod events;
 pub mod openai;
 pub mod sessions;
+pub mod swanlab;

@@ -10,6 +10,7 @@ mod models;
 mod nodes;
 mod points;
 mod tour;
+mod tracking;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -42,6 +43,11 @@ pub fn routes() -> Router<AppState> {
         .route("/experiments/{id}/series", get(experiments::series))
         .route("/experiments/{id}/draw", post(experiments::draw))
         .route("/experiments/{id}/points", get(points::points))
+        .route("/experiments/{id}/media", get(tracking::media))
+        .route("/experiments/{id}/media/at", get(tracking::media_at))
+        .route("/experiments/{id}/files", get(tracking::file))
+        .route("/experiments/{id}/lines", get(tracking::lines))
+        .route("/experiments/{id}/profile", get(tracking::profile))
         .route("/experiments/{id}/checkpoints", get(checkpoints::list))
         .route("/checkpoints/{id}/gather", post(checkpoints::gather))
         .route("/checkpoints/{id}/export", post(checkpoints::export))

@@ -1,13 +1,24 @@
 //! Rows of runs that were not launched here.
 
+mod files;
+mod lines;
+mod profiles;
+mod projects;
+mod sessions;
+
+pub use files::{FileRow, MediaRow};
+pub use lines::StoredLine;
+pub use sessions::KeyHolder;
+
 use domain::experiments::Experiment;
-use domain::ids::{ExperimentId, UserId};
+use domain::ids::{ExperimentId, ProjectId, UserId};
 use domain::time::Timestamp;
+use domain::tracking::requests::Column;
 use domain::tracking::{RunState, TrackedRun};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Store, failed, parsed};
+use super::{Store, failed, parsed, to_json};
 use crate::error::Result;
 
 /// A run as it is first stored, with its experiment.
@@ -16,6 +27,24 @@ pub struct NewTrackedRun<'a> {
     pub experiment: &'a Experiment,
     pub creator: &'a UserId,
     pub run: &'a TrackedRun,
+}
+
+/// A run as clients find it.
+#[derive(Debug, Clone)]
+pub struct FoundRun {
+    pub experiment: ExperimentId,
+    pub project: ProjectId,
+    pub name: String,
+    pub run: TrackedRun,
+}
+
+fn found_run(row: &SqliteRow) -> Result<FoundRun> {
+    Ok(FoundRun {
+        experiment: parsed(row.get("experiment_id"))?,
+        project: parsed(row.get("project_id"))?,
+        name: row.get("name"),
+        run: tracked_run(row),
+    })
 }
 
 fn tracked_run(row: &SqliteRow) -> TrackedRun {
@@ -96,6 +125,104 @@ impl Store {
             .await
             .map_err(failed("read a run"))?;
         Ok(row.as_ref().map(tracked_run))
+    }
+
+    /// The run that clients name by its public id.
+    pub async fn run_by_public_id(&self, id: &str) -> Result<Option<FoundRun>> {
+        let row = sqlx::query(
+            "select tracked_runs.*, experiments.name from tracked_runs join experiments on experiments.id = experiment_id \
+             where public_id = $1",
+        )
+        .bind(id)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(failed("look up a run"))?;
+        row.as_ref().map(found_run).transpose()
+    }
+
+    /// The run of a project that its client named so, or that has this public id.
+    pub async fn run_by_slug(&self, project: &ProjectId, slug: &str) -> Result<Option<FoundRun>> {
+        let row = sqlx::query(
+            "select tracked_runs.*, experiments.name from tracked_runs join experiments on experiments.id = experiment_id \
+             where tracked_runs.project_id = $1 and (slug = $2 or public_id = $2)",
+        )
+        .bind(project.as_str())
+        .bind(slug)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(failed("look up a run"))?;
+        row.as_ref().map(found_run).transpose()
+    }
+
+    /// Something came of the run. Data of a run that had ended make it run again; `earliest` (milliseconds) is what its points say, by
+    /// which a run that is sent long after began earlier. True: its state is another now.
+    pub async fn note_run_seen(
+        &self,
+        experiment: &ExperimentId,
+        has_data: bool,
+        earliest: Option<i64>,
+        rejected: u64,
+        now: Timestamp,
+    ) -> Result<bool> {
+        sqlx::query(
+            "update tracked_runs set last_seen_at = $2, rejected = rejected + $3, \
+             started_at = case when $4 < started_at then $4 else started_at end where experiment_id = $1",
+        )
+        .bind(experiment.as_str())
+        .bind(now.0)
+        .bind(i64::try_from(rejected).unwrap_or(i64::MAX))
+        .bind(earliest)
+        .execute(&self.writer)
+        .await
+        .map_err(failed("note a run"))?;
+        if !has_data {
+            return Ok(false);
+        }
+        let done = sqlx::query(
+            "update tracked_runs set state = 'running', finished_at = null where experiment_id = $1 and state <> 'running'",
+        )
+        .bind(experiment.as_str())
+        .execute(&self.writer)
+        .await
+        .map_err(failed("let a run go on"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// What a client says of its series; said again without a part, the part stays.
+    pub async fn note_columns(&self, experiment: &ExperimentId, columns: &[Column]) -> Result<()> {
+        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        for column in columns {
+            sqlx::query(
+                "insert into tracked_columns (experiment_id, name, kind, detail) values ($1, $2, $3, $4) \
+                 on conflict (experiment_id, name) do update set kind = excluded.kind",
+            )
+            .bind(experiment.as_str())
+            .bind(&column.name)
+            .bind(&column.kind)
+            .bind(to_json(&column.detail)?)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("note a column"))?;
+        }
+        transaction.commit().await.map_err(failed("commit"))
+    }
+
+    /// (name, kind) of what a client said of its series.
+    pub async fn tracked_columns(
+        &self,
+        experiment: &ExperimentId,
+    ) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query(
+            "select name, kind from tracked_columns where experiment_id = $1 order by name",
+        )
+        .bind(experiment.as_str())
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list columns"))?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("name"), row.get("kind")))
+            .collect())
     }
 
     /// Something came of the run: from now on it stands as `state`, ended at `finished_at`.
