@@ -29,7 +29,10 @@ test: ## Everything CI runs: check, supervisor and API tests, browser walks
 test-full: ## What is too slow for CI: the dataset is learnt, real torch and transformers read our files
 	@scripts/test_full.sh
 
+fuzz: ## Feed the readers of event files, logs and client requests with damage for an hour, or FUZZ_SECS
+	@scripts/fuzz.sh
+
 bench: ## Measure, and write docs/benchmarks.md and .json; BENCH_COLD=1 also what a fresh clone takes
 	@scripts/bench.sh
 
-.PHONY: help up demo down reset build check test test-full bench
+.PHONY: help up demo down reset build check test test-full fuzz bench

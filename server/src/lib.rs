@@ -6,6 +6,7 @@
 pub mod cookies;
 pub mod guard;
 pub mod http_error;
+pub mod inspect;
 pub mod memory;
 pub mod router;
 pub mod routes;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::inspect::Inspect;
+
 /// Trainyard: fine-tune language models with Megatron-SWIFT on your own GPU nodes, from a browser.
 #[derive(Debug, Parser)]
 #[command(
@@ -25,6 +27,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the console.
     Serve(Serve),
+    /// Say what tfevents files, a logging.jsonl or a train log hold; needs no console.
+    Inspect(Inspect),
     /// Walk the whole path through a fresh console's HTTP API: convert, train, gather, export, deploy, ask.
     Demo {
         /// The one-time link that the console printed.

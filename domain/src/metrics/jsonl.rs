@@ -23,9 +23,16 @@ pub struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reader {
     tail: Vec<u8>,
+    /// Where the line in `tail` begins, counted from the first byte taken.
+    line_at: u64,
     /// Lines that were no JSON object; they are skipped, never fatal.
     pub bad_lines: u64,
+    /// Where the first hundred of them begin, counted from the first byte taken.
+    pub bad_offsets: Vec<u64>,
 }
+
+/// Bad lines whose place is kept.
+const BAD_LIMIT: usize = 100;
 
 /// A line beyond this is no metric record; it is dropped instead of being kept in memory.
 const LINE_LIMIT: usize = 4 << 20;
@@ -38,17 +45,20 @@ impl Reader {
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, after) = rest.split_at(end);
             rest = &after[1..];
-            if self.tail.is_empty() {
+            let before = self.tail.len();
+            if before == 0 {
                 self.line(line, &mut records);
             } else {
                 let mut whole = std::mem::take(&mut self.tail);
                 whole.extend_from_slice(line);
                 self.line(&whole, &mut records);
             }
+            self.line_at += (before + end + 1) as u64;
         }
         if self.tail.len() + rest.len() > LINE_LIMIT {
+            self.bad();
+            self.line_at += (self.tail.len() + rest.len()) as u64;
             self.tail.clear();
-            self.bad_lines += 1;
         } else {
             self.tail.extend_from_slice(rest);
         }
@@ -67,7 +77,14 @@ impl Reader {
         }
         match object(&text) {
             Some(object) => records.extend(record(&object)),
-            None => self.bad_lines += 1,
+            None => self.bad(),
+        }
+    }
+
+    fn bad(&mut self) {
+        self.bad_lines += 1;
+        if self.bad_offsets.len() < BAD_LIMIT {
+            self.bad_offsets.push(self.line_at);
         }
     }
 }
@@ -114,7 +131,7 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn record(object: &Map<String, Value>) -> Option<Record> {
+pub(super) fn record(object: &Map<String, Value>) -> Option<Record> {
     let place = ["iteration", "global_step/max_steps"]
         .into_iter()
         .find_map(|key| object.get(key)?.as_str());
@@ -275,6 +292,7 @@ mod tests {
             4,
         );
         assert_eq!((records.len(), reader.bad_lines), (1, 2));
+        assert_eq!(reader.bad_offsets, [0, 12]);
         assert_eq!(reader.pending_bytes(), "{\"loss\": 2".len());
     }
 
@@ -293,5 +311,24 @@ mod tests {
         assert_eq!(evaluation_step(100, 50, 100), 100);
         assert_eq!(evaluation_step(45, 20, 47), 47);
         assert_eq!(evaluation_step(40, 20, 47), 40);
+    }
+
+    #[test]
+    fn damaged_logs_break_nothing() {
+        let bare = b"{\"loss\": NaN, \"note\": \"\\\"\", \"iteration\": \"3/9\", \"elapsed_time\": \"1d 2h 3m 4s\"}\n{\"eval_lm loss\": 2.1}\n";
+        fuzzing::run("logging.jsonl", &[LORA, FULL, bare], |bytes| {
+            let mut reader = Reader::default();
+            let (before, after) = bytes.split_at(bytes.len() / 3);
+            let records = [reader.push(before), reader.push(after)].concat();
+            assert!(records.len() as u64 + reader.bad_lines <= bytes.len() as u64 + 1);
+            assert!(reader.pending_bytes() <= bytes.len());
+            for record in records {
+                evaluation_step(
+                    record.step.unwrap_or(i64::MAX),
+                    i64::MIN,
+                    record.steps.unwrap_or(0),
+                );
+            }
+        });
     }
 }

@@ -13,6 +13,8 @@ pub mod layout;
 pub mod packed;
 pub mod reduce;
 pub mod smoothing;
+pub mod stdout;
+pub mod tfevents;
 pub mod ticks;
 pub mod view;
 pub mod wire;
