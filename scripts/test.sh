@@ -10,6 +10,7 @@ cargo test -q --tests
 cargo test -q -p backend --test supervisor container -- --ignored # needs root, for dockerd
 printf 'real SwanLab clients\n'
 python3 scripts/test_swanlab.py "$target/debug/trainyard" 0.7.20 0.10.3
+scripts/test_tensorboard.sh
 printf 'what the commands do\n'
 python3 scripts/test_up.py
 scripts/test_demo.sh

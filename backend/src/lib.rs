@@ -17,6 +17,7 @@ pub mod executors;
 pub mod experiments;
 pub mod folder;
 pub mod hosts;
+pub mod imports;
 mod inference;
 pub mod jobs;
 pub mod logs;
@@ -76,6 +77,7 @@ struct Inner {
     underway: background::underway::Underway,
     followers: background::log_follower::Sessions,
     watches: logs::Watches,
+    imports: imports::Looks,
     replies: chat::Replies,
     curves: metrics::curves::Curves,
     stages: deployments::Stages,
@@ -101,6 +103,7 @@ impl Backend {
                 underway: background::underway::Underway::default(),
                 followers: background::log_follower::Sessions::default(),
                 watches: logs::Watches::default(),
+                imports: imports::Looks::default(),
                 replies: chat::Replies::default(),
                 curves: metrics::curves::Curves::default(),
                 stages: deployments::Stages::default(),
@@ -156,6 +159,11 @@ impl Backend {
     /// The logs that somebody reads as they grow.
     pub(crate) fn watches(&self) -> &logs::Watches {
         &self.inner.watches
+    }
+
+    /// When imports are looked at next.
+    pub(crate) fn imports(&self) -> &imports::Looks {
+        &self.inner.imports
     }
 
     /// The replies that are being written.

@@ -64,7 +64,7 @@ ids! {
     UserId, ApiKeyId, ProjectId, SecretId, ClusterId, NodeId, ModelId, DatasetId, ExperimentId,
     /// One launch of an experiment.
     AttemptId,
-    JobId, CheckpointId, DeploymentId, ConversationId, TurnId,
+    JobId, CheckpointId, DeploymentId, ImportId, ConversationId, TurnId,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod deployments;
 pub mod experiments;
 pub mod finding;
 pub mod ids;
+pub mod imports;
 pub mod jobs;
 pub mod language;
 pub mod logs;

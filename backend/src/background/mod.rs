@@ -4,6 +4,7 @@ pub mod checkpoint_scanner;
 pub mod deployment_reconciler;
 pub mod driver;
 pub mod gather_reconciler;
+pub mod import_reader;
 pub mod job_reconciler;
 pub mod log_follower;
 pub mod model_reconciler;
@@ -39,6 +40,11 @@ pub fn start(backend: &Backend) -> Background {
         "log follower",
         Duration::from_secs(1),
         log_follower::activate,
+    );
+    driver.every_or_woken(
+        "import reader",
+        Duration::from_secs(1),
+        import_reader::activate,
     );
     driver.every(
         "checkpoint scanner",

@@ -9,6 +9,7 @@ mod checkpoints;
 mod deployments;
 mod experiments;
 mod grew;
+mod imports;
 mod jobs;
 mod layouts;
 mod metrics;
@@ -22,6 +23,7 @@ mod table;
 mod tracking;
 
 pub use experiments::{Launched, NewLaunch, OpenAttempt};
+pub use imports::ImportProgress;
 pub use jobs::{Inserted, JobRow, NewJobRow, ProcessRow};
 pub use metrics::{Origin, Overview, SeriesRow};
 pub use nodes::{NewNodeRow, NodeInserted};

@@ -7,6 +7,7 @@ mod chat;
 mod container;
 mod followed;
 mod gpus;
+mod imports;
 mod launch;
 mod leases;
 mod places;

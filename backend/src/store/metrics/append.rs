@@ -91,7 +91,7 @@ pub(super) fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-async fn append(
+pub(in crate::store) async fn append(
     transaction: &mut Transaction<'_, Sqlite>,
     origin: &Origin<'_>,
     key: &SeriesKey,

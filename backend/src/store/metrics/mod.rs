@@ -8,6 +8,7 @@ mod compact;
 mod read;
 
 pub use append::Origin;
+pub(super) use append::append;
 pub use read::Overview;
 
 use domain::ids::ExperimentId;

@@ -135,12 +135,25 @@ impl Reader {
         }
     }
 
-    /// Goes on with a run whose series stand where `known` says, in the order in which their attempts began.
-    pub fn resumed(check: Option<Crc32c>, known: impl IntoIterator<Item = Known>) -> Reader {
+    /// Goes on with a run whose series stand where `known` says, in the order of their attempts, and whose other tags are `others`.
+    pub fn resumed(
+        check: Option<Crc32c>,
+        known: impl IntoIterator<Item = Known>,
+        others: &BTreeMap<String, Other>,
+    ) -> Reader {
         let mut reader = Reader::new(check);
         for known in known {
             reader.segments.know(known);
         }
+        for (tag, other) in others {
+            reader.text_bytes += other.text.as_ref().map_or(0, String::len);
+            // A tensor is one by its shape, whatever was said of it first.
+            if other.plugin != "tensor" {
+                let tag = tag.as_bytes().into();
+                reader.plugins.insert(tag, other.plugin.clone());
+            }
+        }
+        reader.others = others.clone();
         reader
     }
 

@@ -16,6 +16,8 @@ use super::Point;
 
 /// Attempts of one run; what goes back after that stays in the newest.
 const SEGMENTS_LIMIT: usize = 1000;
+/// Writer of a column that was known before reading began; others begin at 1.
+const NOBODY: u32 = 0;
 /// Series of one run, over all attempts.
 const SERIES_LIMIT: usize = 200_000;
 
@@ -35,6 +37,8 @@ pub struct Known {
 pub(super) struct Writer {
     id: u32,
     segment: usize,
+    /// It wrote before the console was started again: some of what is known is its own.
+    is_resumed: bool,
     /// The column of its last point, and the one that is expected next.
     last: usize,
     next: usize,
@@ -87,6 +91,7 @@ impl Segments {
         Writer {
             id: self.writers,
             segment: self.all.len() - 1,
+            is_resumed: false,
             last: 0,
             next: 0,
         }
@@ -102,7 +107,7 @@ impl Segments {
             self.all.push(Segment::default());
         }
         let mut writer = self.writer();
-        writer.segment = segment;
+        (writer.segment, writer.is_resumed) = (segment, true);
         writer
     }
 
@@ -116,7 +121,7 @@ impl Segments {
             name: known.tag,
             points: Vec::new(),
             next: 0,
-            writer: writer.id,
+            writer: NOBODY,
             count: known.count,
             first: known.first_step,
             newest: known.last_step,
@@ -128,7 +133,7 @@ impl Segments {
     #[inline(never)]
     pub fn begin_writer(&mut self, writer: &mut Writer) {
         self.writers += 1;
-        writer.id = self.writers;
+        (writer.id, writer.is_resumed) = (self.writers, false);
     }
 
     /// A SessionLog START.
@@ -210,8 +215,8 @@ impl Segments {
         let column = &mut self.all[writer.segment].columns[at];
         let steps = column.newest.abs_diff(column.first);
         let stride = steps / column.count.saturating_sub(1).max(1);
-        let is_late = column.writer == writer.id
-            && column.newest.abs_diff(point.step) <= stride.saturating_mul(2);
+        let is_own = column.writer == writer.id || column.writer == NOBODY && writer.is_resumed;
+        let is_late = is_own && column.newest.abs_diff(point.step) <= stride.saturating_mul(2);
         if is_late || is_last {
             column.take(writer.id, point);
             (writer.last, writer.next) = (at, column.next);

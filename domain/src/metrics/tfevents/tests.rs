@@ -215,7 +215,7 @@ fn a_file_that_ends_in_mid_record_is_read_on_when_it_has_grown() {
             first_step: 0,
             last_step: own.len() as i64 - 1,
         });
-        let mut again = Reader::resumed(Some(crc32c::crc32c), stands);
+        let mut again = Reader::resumed(Some(crc32c::crc32c), stands, &BTreeMap::new());
         let file = again.reopen(reader.offset(file), 1);
         again.push(file, &whole[reader.offset(FileId(0)) as usize..]);
         let mut all = steps(&before, 1, "loss");

@@ -4,6 +4,7 @@ mod checkpoints;
 mod datasets;
 mod deployments;
 mod experiments;
+mod imports;
 mod jobs;
 mod keys;
 mod models;
@@ -13,6 +14,7 @@ mod tour;
 mod tracking;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::router::AppState;
@@ -48,6 +50,14 @@ pub fn routes() -> Router<AppState> {
         .route("/experiments/{id}/files", get(tracking::file))
         .route("/experiments/{id}/lines", get(tracking::lines))
         .route("/experiments/{id}/profile", get(tracking::profile))
+        .route("/imports", get(imports::list).post(imports::create))
+        .route(
+            "/imports/upload",
+            // Streamed to disk; how much it may be is said there.
+            post(imports::upload).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/imports/{id}", get(imports::get))
+        .route("/imports/{id}/look", post(imports::look_again))
         .route("/experiments/{id}/checkpoints", get(checkpoints::list))
         .route("/checkpoints/{id}/gather", post(checkpoints::gather))
         .route("/checkpoints/{id}/export", post(checkpoints::export))
