@@ -22,7 +22,7 @@ const LIST_SECS: u64 = 60;
 pub(super) enum Source {
     Folder(PathBuf),
     Node {
-        node: Node,
+        node: Box<Node>,
         host: Arc<dyn Host>,
         /// As the machine knows it.
         root: String,
@@ -52,7 +52,7 @@ impl Source {
         Ok(Source::Node {
             root: nodes::reachable_path(&node, &import.folder)?,
             host: nodes::host(backend, &node).await?,
-            node,
+            node: Box::new(node),
         })
     }
 

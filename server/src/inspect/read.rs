@@ -135,14 +135,11 @@ pub(super) fn all(found: &[Found], inspect: &Inspect) -> Result<Vec<Run>, String
         }
     }
     // Damage alone is worth a word, but nothing was read.
-    if runs.iter().all(Run::is_empty) {
-        if let Some(run) = runs.first() {
-            return Err(format!(
-                "{}: {}",
-                run.files[0].path,
-                super::table::damage(&run.files[0])
-            ));
-        }
+    if runs.iter().all(Run::is_empty)
+        && let Some(run) = runs.first()
+    {
+        let file = &run.files[0];
+        return Err(format!("{}: {}", file.path, super::table::damage(file)));
     }
     Ok(runs)
 }
