@@ -10,6 +10,7 @@ pub mod log_follower;
 pub mod model_reconciler;
 pub mod node_prober;
 pub mod point_packer;
+pub mod telemetry;
 pub mod underway;
 
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub fn start(backend: &Backend) -> Background {
         Duration::from_secs(15),
         node_prober::activate,
     );
+    driver.every("telemetry", Duration::from_secs(5), telemetry::activate);
     Background {
         backend: backend.clone(),
         driver,

@@ -71,6 +71,23 @@ impl Store {
         .transpose()
     }
 
+    /// Replaces what is known of where a run runs; nothing while it has no profile.
+    pub async fn set_metadata(
+        &self,
+        experiment: &ExperimentId,
+        metadata: &serde_json::Value,
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query("update profiles set metadata = $2, updated_at = $3 where experiment_id = $1")
+            .bind(experiment.as_str())
+            .bind(to_json(metadata)?)
+            .bind(now.0)
+            .execute(&self.writer)
+            .await
+            .map_err(failed("store where a run runs"))?;
+        Ok(())
+    }
+
     /// Experiments that were launched here before their configuration was written down.
     pub async fn launched_without_profile(&self) -> Result<Vec<(ProjectId, ExperimentId)>> {
         let rows = sqlx::query(
@@ -272,6 +289,13 @@ mod tests {
                 .insert_profile(&id, &config, Timestamp(0))
                 .await
                 .expect("stored");
+            store
+                .set_metadata(&id, &serde_json::json!({"hostname": "a"}), Timestamp(1))
+                .await
+                .expect("stored");
+            let profile = store.profile_of(&id).await.expect("read").expect("there");
+            assert_eq!(profile.metadata["hostname"], "a");
+            assert_eq!(profile.config, config, "what it was set up with stays");
             store.set_tag(&id, "t", true).await.expect("tagged");
             let batch: Batch = (0..5000)
                 .map(|step| {

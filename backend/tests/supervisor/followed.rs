@@ -4,10 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backend::background::log_follower;
-use backend::clock;
-use backend::store::{NewJobRow, NewLaunch, Origin};
-use domain::experiments::Experiment;
-use domain::jobs::{JobSpec, Kind, ProcessSpec, State, Success};
+use backend::store::Origin;
+use domain::jobs::{ProcessSpec, State};
 use domain::metrics::{SeriesKey, Source};
 
 use crate::support::{Console, Sshd};
@@ -36,49 +34,20 @@ async fn a_file_that_is_replaced_is_read_anew_without_doubled_points() {
         folder.display(),
         gate.display()
     );
-    let (backend, actor) = (&console.backend, &console.actor);
-    let experiment = Experiment {
-        id: clock::new_id(),
-        project_id: actor.project.clone(),
-        name: "run".to_owned(),
-        setup: None,
-        created_at: clock::now(),
+    let backend = &console.backend;
+    let process = ProcessSpec {
+        rank: 0,
+        node_id: node,
+        gpus: Vec::new(),
+        script,
+        files: Vec::new(),
     };
-    let spec = JobSpec {
-        kind: Kind::Train,
-        processes: vec![ProcessSpec {
-            rank: 0,
-            node_id: node,
-            gpus: Vec::new(),
-            script,
-            files: Vec::new(),
-        }],
-        success: Success::ExitCode,
-    };
-    let (job, attempt) = (clock::new_id(), clock::new_id());
-    let launch = NewLaunch {
-        experiment: &experiment,
-        is_new: true,
-        config: &Default::default(),
-        creator: &actor.user,
-        attempt: &attempt,
-        job: NewJobRow {
-            id: &job,
-            project: &actor.project,
-            creator: &actor.user,
-            title: "run",
-            subject: experiment.id.as_str(),
-            launch_key: "run",
-            spec: &spec,
-            now: clock::now(),
-        },
-    };
-    backend.store().insert_launch(launch).await.expect("stored");
+    let (experiment, job) = console.launch("run", process).await;
     console
         .until(&job, "it runs", |view| view.state == State::Running)
         .await;
     let origin = Origin {
-        experiment: &experiment.id,
+        experiment: &experiment,
         attempt: 1,
         source: Source::Jsonl,
     };

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend::hosts::{Login, ScriptedHost, SshHost};
-use backend::store::Store;
+use backend::store::{NewJobRow, NewLaunch, Store};
 use backend::{Actor, Backend, Settings, background, clock, folder, hosts, jobs, people, secrets};
-use domain::ids::{JobId, NodeId};
+use domain::experiments::Experiment;
+use domain::ids::{ExperimentId, JobId, NodeId};
 use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
 use domain::nodes::{Address, Cluster, Environment, Node};
 use tempfile::TempDir;
@@ -337,6 +338,43 @@ impl Console {
             },
         };
         jobs::submit(&self.backend, new).await.expect("submitted")
+    }
+
+    /// Launches an experiment of one process, which succeeds by its exit code.
+    pub async fn launch(&self, name: &str, process: ProcessSpec) -> (ExperimentId, JobId) {
+        let experiment = Experiment {
+            id: clock::new_id(),
+            project_id: self.actor.project.clone(),
+            name: name.to_owned(),
+            setup: None,
+            created_at: clock::now(),
+        };
+        let spec = JobSpec {
+            kind: Kind::Train,
+            processes: vec![process],
+            success: Success::ExitCode,
+        };
+        let (job, attempt) = (clock::new_id(), clock::new_id());
+        let launch = NewLaunch {
+            experiment: &experiment,
+            is_new: true,
+            config: &Default::default(),
+            creator: &self.actor.user,
+            attempt: &attempt,
+            job: NewJobRow {
+                id: &job,
+                project: &self.actor.project,
+                creator: &self.actor.user,
+                title: name,
+                subject: experiment.id.as_str(),
+                launch_key: name,
+                spec: &spec,
+                now: clock::now(),
+            },
+        };
+        let stored = self.backend.store().insert_launch(launch).await;
+        stored.expect("stored");
+        (experiment.id, job)
     }
 
     /// Runs activations of the reconciler until the job fits, at most a minute.

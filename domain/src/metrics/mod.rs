@@ -38,6 +38,8 @@ pub enum Source {
     Client,
     Tfevents,
     Stdout,
+    /// The console, that looks at the machines.
+    Sampled,
 }
 
 impl Source {
@@ -48,6 +50,7 @@ impl Source {
             Source::Client => "client",
             Source::Tfevents => "tfevents",
             Source::Stdout => "stdout",
+            Source::Sampled => "sampled",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod holders;
 pub mod interfaces;
+pub mod load;
 pub mod mounts;
 pub mod place;
 pub mod ports;

@@ -31,6 +31,7 @@ fn source(word: &str) -> Source {
         "jsonl" => Source::Jsonl,
         "client" => Source::Client,
         "tfevents" => Source::Tfevents,
+        "sampled" => Source::Sampled,
         _ => Source::Stdout,
     }
 }
@@ -74,7 +75,7 @@ impl Store {
     ) -> Result<Vec<SeriesRow>> {
         let rows = sqlx::query(
             "select * from series where experiment_id = $1 and attempt = $2 \
-             and source in ('jsonl', 'client', 'tfevents', 'stdout') and name = $3 and labels = $4",
+             and source in ('jsonl', 'client', 'tfevents', 'stdout', 'sampled') and name = $3 and labels = $4",
         )
         .bind(experiment.as_str())
         .bind(i64::from(attempt))
@@ -84,6 +85,19 @@ impl Store {
         .await
         .map_err(failed("find a series"))?;
         rows.iter().map(series_row).collect()
+    }
+
+    /// The greatest step that a run itself has told; 0: none yet.
+    pub async fn newest_step(&self, experiment: &ExperimentId, attempt: u32) -> Result<i64> {
+        let newest: Option<i64> = sqlx::query_scalar(
+            "select max(last_step) from series where experiment_id = $1 and attempt = $2 and source <> 'sampled'",
+        )
+        .bind(experiment.as_str())
+        .bind(i64::from(attempt))
+        .fetch_one(&self.reader)
+        .await
+        .map_err(failed("find the newest step"))?;
+        Ok(newest.unwrap_or(0))
     }
 
     /// When the first point of an attempt was taken, by the node's clock; None: not known.
