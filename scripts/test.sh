@@ -11,6 +11,8 @@ cargo test -q -p backend --test supervisor container -- --ignored # needs root, 
 printf 'real SwanLab clients\n'
 python3 scripts/test_swanlab.py "$target/debug/trainyard" 0.7.20 0.10.3
 scripts/test_tensorboard.sh
+printf 'metrics pushed by a script\n'
+python3 scripts/test_push.py "$target/debug/trainyard"
 printf 'what the commands do\n'
 python3 scripts/test_up.py
 scripts/test_demo.sh

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod files;
 pub mod ingest;
+pub mod push;
 pub mod runs;
 
 use domain::experiments::{Experiment, Progress};

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod media;
 pub mod posts;
+pub mod push;
 pub mod requests;
 pub mod stamp;
 pub mod system;

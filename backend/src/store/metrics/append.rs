@@ -2,6 +2,7 @@
 
 use domain::ids::ExperimentId;
 use domain::metrics::{Batch, Columns, Point, SeriesKey, Source, codec};
+use domain::time::Timestamp;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::read::{opened, sealed};
@@ -36,6 +37,37 @@ impl Store {
             && !advance(&mut transaction, origin, offset).await?
         {
             return Ok(false);
+        }
+        for (key, points) in &batch.0 {
+            append(&mut transaction, origin, key, points).await?;
+        }
+        transaction.commit().await.map_err(failed("commit"))?;
+        self.grew.note(origin.experiment);
+        Ok(true)
+    }
+
+    /// Adds points that a client pushed. False: this key of the experiment was taken before; nothing was done.
+    pub async fn append_pushed(
+        &self,
+        origin: &Origin<'_>,
+        batch: &Batch,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        if let Some(key) = key {
+            let done = sqlx::query(
+                "insert into push_keys (experiment_id, push_key, at) values ($1, $2, $3) on conflict do nothing",
+            )
+            .bind(origin.experiment.as_str())
+            .bind(key)
+            .bind(now.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("note a push"))?;
+            if done.rows_affected() == 0 {
+                return Ok(false);
+            }
         }
         for (key, points) in &batch.0 {
             append(&mut transaction, origin, key, points).await?;

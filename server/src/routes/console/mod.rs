@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod nodes;
 mod points;
+mod push;
 mod tour;
 mod tracking;
 
@@ -18,6 +19,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::router::AppState;
+
+/// The largest body of a push; 20 metrics of 100,000 steps.
+const PUSH_BYTES: usize = 64 << 20;
 
 /// Every route of the API on one screen.
 pub fn routes() -> Router<AppState> {
@@ -67,6 +71,10 @@ pub fn routes() -> Router<AppState> {
         )
         .route("/deployments/{id}", get(deployments::get))
         .route("/deployments/{id}/stop", post(deployments::stop))
+        .route(
+            "/push",
+            post(push::push).layer(DefaultBodyLimit::max(PUSH_BYTES)),
+        )
         .route("/tour", get(tour::get).post(tour::start))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::get))
