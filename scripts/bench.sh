@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Measures what the issues give figures for and writes docs/benchmarks.md and .json. What was not measured in this run is not in them.
+# Measures what the issues give figures for and writes docs/benchmarks.md and .json. BENCH_ONLY=console or metrics measures one half; the
+# rows of the other stay, with their day.
 source "$(dirname "$0")/common.sh"
 install_build_tools
 install_packages chromium=chromium npm=npm python3=python3
 scripts/build.sh
 step "console, release build" cargo build --release -p server
 [[ -d end2end/node_modules ]] || (cd end2end && step "Playwright" env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund)
-python3 scripts/bench.py "$target"
+[[ ${BENCH_ONLY:-console} != console ]] || python3 scripts/bench/console.py "$target"
+if [[ ${BENCH_ONLY:-metrics} == metrics ]]; then
+  scripts/bench/peers.sh "$target/peers"
+  python3 scripts/bench/metrics.py "$target"
+fi

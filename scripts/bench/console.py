@@ -1,11 +1,9 @@
 """Measures the release console against two rehearsal nodes. Called by bench.sh with the target folder.
 
 With BENCH_COLD=1 also what a first day takes, in a fresh clone of the committed state: half an hour or so."""
-import datetime
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import signal
@@ -16,20 +14,13 @@ import tempfile
 import time
 import urllib.request
 
-root = pathlib.Path(__file__).resolve().parent.parent
+from rows import Rows, root
+
 target = (root / sys.argv[1]).resolve()
 console = target / "release/trainyard"
 listen = "127.0.0.1:7871"
-rows = []
-
-
-def row(id, ours, unit, goal, met, command):
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    rows.append({
-        "id": id, "ours": ours, "unit": unit, "goal": goal, "met": met, "peer": None, "peer_figure": None, "command": command,
-        "machine": f"{os.cpu_count()} cores, {cpu}", "date": datetime.date.today().isoformat(),
-    })
-    print(f"  {id:<28} {ours:>10} {unit:<10} goal {goal or 'none'}", flush=True)
+rows = Rows(begins=True)
+row, write = rows.add, rows.write
 
 
 def start(data, rehearsal=None):
@@ -103,15 +94,6 @@ def cold():
         sys.exit(tested.stdout + tested.stderr)
     row("make_test_first", round(time.monotonic() - begun), "s", None, None, "make test in that clone, after make up")
     write()
-
-
-def write():
-    (root / "docs/benchmarks.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-    lines = ["# Benchmarks", "", "Written by `make bench`; a row that was not measured in that run is not here. The console is the release build, the rehearsal the dev build.", "",
-             f"{rows[0]['machine']}, {rows[0]['date']}.", "", "| what | ours | goal | met | how |", "|---|---|---|---|---|"]
-    met = {True: "yes", False: "**no**", None: "–"}
-    lines += [f"| {r['id']} | {r['ours']} {r['unit']} | {r['goal'] or '–'} | {met[r['met']]} | {r['command']} |" for r in rows]
-    (root / "docs/benchmarks.md").write_text("\n".join(lines) + "\n")
 
 
 folder = pathlib.Path(tempfile.mkdtemp(prefix="trainyard-bench-"))
