@@ -80,4 +80,20 @@ mod tests {
         assert_eq!(read, ("损失".to_owned(), 1.5));
         assert!(<JsonText as Decodes<String>>::decode(Bytes::from_static(b"\"\xff\"")).is_err());
     }
+
+    #[test]
+    fn curves_are_read_as_written_and_what_is_cut_off_is_refused() {
+        let curves = vec![Drawn {
+            steps: vec![1, 2],
+            x: vec![1.0, 2.0],
+            times_millis: vec![0, 5],
+            values: vec![0.5, 0.25],
+            is_exact: true,
+            ..Drawn::default()
+        }];
+        let Ok(bytes) = Packed::encode(&curves);
+        let cut = bytes.slice(..bytes.len() - 1);
+        assert_eq!(Packed::decode(bytes), Ok(curves));
+        assert!(Packed::decode(cut).is_err());
+    }
 }

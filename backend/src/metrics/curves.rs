@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::store::{SeriesRow, Store};
 use crate::{Error, Result};
 
-/// Memory that all curves together may take: one of 1 M points takes 20 to 40 MB, smoothed 8 MB more.
-const MOST_BYTES: usize = 512 << 20;
+/// Memory that all curves together may take; one of 1 M points takes 8 to 16 MB, and as much as that again while it is smoothed.
+const MOST_BYTES: usize = 384 << 20;
 /// A curve that nobody asked for in this time is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(20);
 /// Smoothed forms that are kept of a curve: that of the page, and the one before while somebody moves the slider.
@@ -85,9 +85,8 @@ impl State {
     }
 
     fn weight(&self) -> usize {
-        self.curve.as_ref().map_or(0, |curve| {
-            curve.weight() + curve.len() * 8 * self.smoothed.len()
-        })
+        let smoothed: usize = self.smoothed.iter().map(Smoothed::weight).sum();
+        self.curve.as_ref().map_or(0, Curve::weight) + smoothed
     }
 }
 

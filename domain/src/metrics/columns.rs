@@ -12,6 +12,15 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Empty, with room for so many points.
+    pub fn with_capacity(length: usize) -> Columns {
+        Columns {
+            steps: Vec::with_capacity(length),
+            times_millis: Vec::with_capacity(length),
+            values: Vec::with_capacity(length),
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.steps.len()
     }

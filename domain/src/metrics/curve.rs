@@ -93,6 +93,11 @@ impl Smoothed {
     pub fn kind(&self) -> Smoothing {
         self.kind
     }
+
+    /// Bytes of memory.
+    pub fn weight(&self) -> usize {
+        self.values.capacity() * 8
+    }
 }
 
 /// What is drawn of a curve.
@@ -154,7 +159,14 @@ impl Curve {
 
     /// Bytes of memory, about.
     pub fn weight(&self) -> usize {
-        self.len() * 32
+        let own = match &self.places {
+            Places::Own(x) => x.capacity() * 8,
+            Places::Steps(_) | Places::Times(_) => 0,
+        };
+        own + self.steps.weight()
+            + self.times.weight()
+            + self.values.capacity() * 8
+            + self.marks.capacity() * 16
     }
 
     /// Adds points that came after all others. Gives them back when they do not lie behind them along the axis, or belong to a step
@@ -277,11 +289,10 @@ impl Curve {
     /// 5th and 95th percentile of the finite values, each a value that was measured.
     pub fn typical(&self) -> Option<(f64, f64)> {
         *self.typical.get_or_init(|| {
-            let at = |share: f64| ((self.values.len().saturating_sub(1)) as f64 * share) as usize;
-            Some((
-                ranked(&self.values, at(0.05))?,
-                ranked(&self.values, at(0.95))?,
-            ))
+            let last = self.values.len().checked_sub(1)?;
+            let at = |share: f64| (last as f64 * share) as usize;
+            let [low, high] = ranked(&self.values, [at(0.05), at(0.95)]);
+            Some((low?, high?))
         })
     }
 
@@ -372,45 +383,42 @@ impl Curve {
     }
 }
 
-/// The value at a place of the sorted values; None when there are none.
+/// The values at two places of the sorted values; None outside of them.
 ///
 /// Counted by the uppermost bits first (sign, exponent and the beginning of the mantissa), so that only a small part is sorted.
-fn ranked(values: &[f64], place: usize) -> Option<f64> {
+fn ranked(values: &[f64], places: [usize; 2]) -> [Option<f64>; 2] {
     const FEW: usize = 4096;
+    let among = |mut some: Vec<f64>, place: usize| {
+        (place < some.len()).then(|| *some.select_nth_unstable_by(place, f64::total_cmp).1)
+    };
+    if values.len() <= FEW {
+        return places.map(|place| among(values.to_vec(), place));
+    }
     // Of this number the order is that of the value.
-    let rank = |value: &f64| {
+    let top = |value: &f64| {
         let bits = value.to_bits();
-        if bits >> 63 == 0 {
+        (if bits >> 63 == 0 {
             bits | 1 << 63
         } else {
             !bits
-        }
+        }) >> 48
     };
-    if values.len() <= FEW {
-        let mut sorted = values.to_vec();
-        if place >= sorted.len() {
-            return None;
-        }
-        return Some(*sorted.select_nth_unstable_by(place, f64::total_cmp).1);
-    }
     let mut counts = vec![0_u32; 1 << 16];
     for value in values {
-        counts[(rank(value) >> 48) as usize] += 1;
+        counts[top(value) as usize] += 1;
     }
-    let mut left = place;
-    let top = counts.iter().position(|count| {
-        let is_here = left < *count as usize;
-        if !is_here {
-            left -= *count as usize;
-        }
-        is_here
-    })? as u64;
-    let mut same: Vec<f64> = values
-        .iter()
-        .copied()
-        .filter(|value| rank(value) >> 48 == top)
-        .collect();
-    Some(*same.select_nth_unstable_by(left, f64::total_cmp).1)
+    places.map(|place| {
+        let mut left = place;
+        let here = counts.iter().position(|count| {
+            let is_here = left < *count as usize;
+            if !is_here {
+                left -= *count as usize;
+            }
+            is_here
+        })? as u64;
+        let same = values.iter().copied().filter(|value| top(value) == here);
+        among(same.collect(), left)
+    })
 }
 
 #[cfg(test)]

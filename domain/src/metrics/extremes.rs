@@ -3,11 +3,12 @@
 /// Values of one bucket: a stretch is read value by value only at its two ends.
 const BUCKET: usize = 64;
 
-/// Places of the least and the greatest value of every bucket. Values are finite.
+/// Places of the least and the greatest value of every bucket, and these values: looking them up would fetch a line of memory for each.
+/// Values are finite.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extremes {
-    lows: Vec<u32>,
-    highs: Vec<u32>,
+    lows: Vec<(u32, f64)>,
+    highs: Vec<(u32, f64)>,
     /// How many values were looked at.
     length: usize,
 }
@@ -26,8 +27,8 @@ impl Extremes {
         self.highs.truncate(whole);
         for (at, bucket) in values.chunks(BUCKET).enumerate().skip(whole) {
             let (low, high) = scan(bucket);
-            self.lows.push((at * BUCKET + low) as u32);
-            self.highs.push((at * BUCKET + high) as u32);
+            self.lows.push(((at * BUCKET + low) as u32, bucket[low]));
+            self.highs.push(((at * BUCKET + high) as u32, bucket[high]));
         }
         self.length = values.len();
     }
@@ -42,25 +43,31 @@ impl Extremes {
         if first >= last {
             return straight(begin, end);
         }
-        let mut best = (begin, begin);
-        let mut take = |(low, high): (usize, usize)| {
-            if values[low] < values[best.0] {
-                best.0 = low;
+        let (mut low, mut high) = ((begin, values[begin]), (begin, values[begin]));
+        let mut take = |at_low: (usize, f64), at_high: (usize, f64)| {
+            if at_low.1 < low.1 {
+                low = at_low;
             }
-            if values[high] > values[best.1] {
-                best.1 = high;
+            if at_high.1 > high.1 {
+                high = at_high;
             }
         };
+        let edge = |begin: usize, end: usize| {
+            let (low, high) = straight(begin, end);
+            ((low, values[low]), (high, values[high]))
+        };
         if begin < first * BUCKET {
-            take(straight(begin, first * BUCKET));
+            let (low, high) = edge(begin, first * BUCKET);
+            take(low, high);
         }
-        for bucket in first..last {
-            take((self.lows[bucket] as usize, self.highs[bucket] as usize));
+        for (low, high) in self.lows[first..last].iter().zip(&self.highs[first..last]) {
+            take((low.0 as usize, low.1), (high.0 as usize, high.1));
         }
         if last * BUCKET < end {
-            take(straight(last * BUCKET, end));
+            let (low, high) = edge(last * BUCKET, end);
+            take(low, high);
         }
-        best
+        (low.0, high.0)
     }
 }
 

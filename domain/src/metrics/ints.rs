@@ -26,6 +26,15 @@ impl Ints {
         }
     }
 
+    /// Bytes of memory.
+    pub fn weight(&self) -> usize {
+        match self {
+            Ints::Even { .. } => 0,
+            Ints::Near { offsets, .. } => offsets.capacity() * 4,
+            Ints::Any(all) => all.capacity() * 8,
+        }
+    }
+
     /// The number at a place; `at` is less than `len`.
     pub fn get(&self, at: usize) -> i64 {
         match self {

@@ -79,25 +79,45 @@ fn differences(numbers: &[i64], order: usize) -> Vec<i64> {
 fn frame(group: &[i64]) -> (i64, u32) {
     let least = group.iter().copied().min().unwrap_or(0);
     let greatest = group.iter().copied().max().unwrap_or(0);
-    (
-        least,
-        64 - (greatest.wrapping_sub(least) as u64).leading_zeros(),
-    )
+    (least, width(least, greatest))
 }
 
-/// Bits that packing these takes, about.
-fn cost(numbers: &[i64]) -> usize {
-    let group = |group: &[i64]| frame(group).1 as usize * group.len() + 24;
-    numbers.chunks(GROUP).map(group).sum()
+fn width(least: i64, greatest: i64) -> u32 {
+    64 - (greatest.wrapping_sub(least) as u64).leading_zeros()
+}
+
+/// The order in which these take the fewest bits, about: all three are tried in one pass.
+fn best_order(numbers: &[i64]) -> usize {
+    let mut costs = [0_usize; 3];
+    let (mut before, mut moved) = (0_i64, 0_i64);
+    for (at, group) in numbers.chunks(GROUP).enumerate() {
+        let mut frames = [(i64::MAX, i64::MIN); 3];
+        for (place, number) in group.iter().enumerate() {
+            let first = number.wrapping_sub(before);
+            let second = first.wrapping_sub(moved);
+            (before, moved) = (*number, first);
+            // The first numbers of a column have nothing before them.
+            let known = if at == 0 { place } else { 2 };
+            for (order, value) in [*number, first, second].into_iter().enumerate() {
+                if order <= known {
+                    frames[order] = (frames[order].0.min(value), frames[order].1.max(value));
+                }
+            }
+        }
+        for (cost, (least, greatest)) in costs.iter_mut().zip(frames) {
+            if least <= greatest {
+                *cost += width(least, greatest) as usize * group.len() + 24;
+            }
+        }
+    }
+    let orders = 0..=numbers.len().min(2);
+    orders.min_by_key(|order| costs[*order]).unwrap_or(0)
 }
 
 /// Adds a column in whichever order is smallest.
 pub fn pack(bytes: &mut Vec<u8>, numbers: &[i64]) {
-    let orders = (0..=2).filter(|order| *order <= numbers.len());
-    let of = orders.map(|order| (order, differences(numbers, order)));
-    let Some((order, all)) = of.min_by_key(|(order, all)| cost(&all[*order..])) else {
-        return;
-    };
+    let order = best_order(numbers);
+    let all = differences(numbers, order);
     bytes.push(order as u8);
     for first in &all[..order] {
         put_signed(bytes, *first);
@@ -106,28 +126,27 @@ pub fn pack(bytes: &mut Vec<u8>, numbers: &[i64]) {
         let (least, width) = frame(group);
         put_signed(bytes, least);
         bytes.push(width as u8);
-        put_bits(
-            bytes,
-            group.iter().map(|number| number.wrapping_sub(least) as u64),
-            width,
-        );
+        put_bits(bytes, group, least, width);
     }
 }
 
-fn put_bits(bytes: &mut Vec<u8>, numbers: impl Iterator<Item = u64>, width: u32) {
+fn put_bits(bytes: &mut Vec<u8>, group: &[i64], least: i64, width: u32) {
+    if width == 0 {
+        return;
+    }
+    let end = bytes.len() + (group.len() * width as usize).div_ceil(8);
     let (mut held, mut bits) = (0_u128, 0);
-    for number in numbers {
-        held |= u128::from(number) << bits;
+    for number in group {
+        held |= u128::from(number.wrapping_sub(least) as u64) << bits;
         bits += width;
-        while bits >= 8 {
-            bytes.push(held as u8);
-            held >>= 8;
-            bits -= 8;
+        if bits >= 64 {
+            bytes.extend((held as u64).to_le_bytes());
+            held >>= 64;
+            bits -= 64;
         }
     }
-    if bits > 0 {
-        bytes.push(held as u8);
-    }
+    bytes.extend((held as u64).to_le_bytes());
+    bytes.truncate(end);
 }
 
 /// Reads a column of `count` numbers.

@@ -69,9 +69,16 @@ pub fn kept(x: impl Fn(usize) -> f64, values: &[f64], extremes: &Extremes, windo
         places.extend(begin..end);
     } else {
         let mut here = begin;
+        // Points of a column when they lie evenly: the next column is not far from there.
+        let usual = (end - begin) / window.columns as usize + 1;
         while here < end {
             let column = window.column(x(here));
-            let next = first(here + 1, end, |at| window.column(x(at)) > column);
+            let is_past = |at: usize| window.column(x(at)) > column;
+            let (mut near, mut far) = (here + 1, end.min(here + usual));
+            while far < end && !is_past(far) {
+                (near, far) = (far + 1, end.min(far + (far - here)));
+            }
+            let next = first(near, far, is_past);
             let (low, high) = extremes.within(values, here, next);
             let (one, other) = (low.min(high), low.max(high));
             places.push(here);

@@ -4,6 +4,7 @@ use domain::metrics::{Columns, Point, SeriesKey, codec};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::append::FULL;
 use super::{Origin, SeriesRow};
 use crate::error::{Error, Result};
 use crate::store::{Store, failed};
@@ -121,11 +122,14 @@ impl Store {
         // One look at all tables: a tail may become a block meanwhile.
         let mut transaction = self.reader.begin().await.map_err(failed("begin"))?;
         let rows = sqlx::query(
-            "select number, count, data from series_blocks where series_id = $1 and number + count > $2 \
-             union all select number, count, data from series_tails where series_id = $1 and number + count > $2 order by number",
+            "select number, count, data from series_blocks where series_id = $1 and number > $3 and number + count > $2 \
+             union all select number, count, data from series_tails where series_id = $1 and number > $3 and number + count > $2 \
+             order by number",
         )
         .bind(series.id)
         .bind(from)
+        // No row has more points than a full block: those before need not be looked at.
+        .bind(from.saturating_sub(FULL))
         .fetch_all(&mut *transaction)
         .await
         .map_err(failed("read points"))?;
@@ -139,10 +143,17 @@ impl Store {
             }
         }
         transaction.commit().await.map_err(failed("commit"))?;
+        if columns.is_empty() {
+            let count = |row: &SqliteRow| usize::try_from(row.get::<i64, _>("count"));
+            columns = Columns::with_capacity(rows.iter().flat_map(count).sum());
+        }
         for row in &rows {
             opened(row, name, &mut columns)?;
         }
         let known = usize::try_from(from - begin).unwrap_or_default();
+        if known == 0 {
+            return Ok(columns);
+        }
         Ok(columns.split_off(known.min(columns.len())))
     }
 
