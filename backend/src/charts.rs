@@ -18,7 +18,10 @@ pub async fn catalog(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Res
     let summaries = metrics::series(backend, actor, id).await?;
     let layout = backend.store().chart_layout(&actor.user, &actor.project);
     Ok(Catalog {
-        samples_per_step: experiment.setup.map(|setup| setup.recipe.global_batch_size),
+        samples_per_step: experiment
+            .setup
+            .map(|setup| setup.recipe.global_batch_size)
+            .filter(|size| *size > 0),
         layout: layout.await?,
         ..Catalog::of(&summaries)
     })
@@ -91,7 +94,11 @@ pub async fn csv(
                         "数据点超过一百万个。请放大范围，或使用实验的导出功能。",
                     )));
                 }
-                csv::rows(&lines, request.x != XAxis::Step, &mut text);
+                let inside = (
+                    from.unwrap_or(f64::NEG_INFINITY),
+                    to.unwrap_or(f64::INFINITY),
+                );
+                csv::rows(&lines, request.x != XAxis::Step, inside, &mut text);
             }
         }
     }

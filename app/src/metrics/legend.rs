@@ -14,6 +14,9 @@ use crate::texts::metrics as t;
 /// More lines than this are told by the table alone.
 const MOST_LINES: usize = 16;
 
+/// What the style knows an earlier attempt's line by.
+const OLD: &str = "old";
+
 /// The place in a rising axis nearest to a place on it.
 pub fn nearest(xs: &[f64], x: f64) -> Option<usize> {
     let after = xs.partition_point(|known| *known < x);
@@ -127,13 +130,18 @@ pub fn Legend(chart: ChartState) -> impl IntoView {
                     at,
                     words.join(" · "),
                     if line.is_old {
-                        "old".to_owned()
+                        OLD.to_owned()
                     } else {
                         line.colour.to_string()
                     },
                 )
             });
-            rows.rev().take(MOST_LINES).collect::<Vec<_>>()
+            // The newest attempt first; within it in the order of the labels.
+            let (old, new): (Vec<_>, Vec<_>) = rows.partition(|row| row.2 == OLD);
+            new.into_iter()
+                .chain(old)
+                .take(MOST_LINES)
+                .collect::<Vec<_>>()
         })
     });
     let value_of = move |row: usize| {

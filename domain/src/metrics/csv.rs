@@ -20,12 +20,16 @@ pub fn halves(lines: &[Drawn]) -> Option<f64> {
 }
 
 /// One line for each point, and for each that is no number: `NaN`, `inf` or `-inf` as Python and spreadsheets of scientists read them.
-/// `has_x`: the axis is another one than the step.
-pub fn rows(lines: &[Drawn], has_x: bool, text: &mut String) {
+/// `has_x`: the axis is another one than the step. A look has one neighbour outside of its range on either side; those are no rows.
+pub fn rows(lines: &[Drawn], has_x: bool, (from, to): (f64, f64), text: &mut String) {
     for line in lines {
         let name = quoted(&line.key.name);
         let labels = quoted(&line.key.labels.to_string());
-        let mut odd = line.non_finite.iter().peekable();
+        let mut odd = line
+            .non_finite
+            .iter()
+            .filter(|odd| odd.0 >= from && odd.0 <= to)
+            .peekable();
         let start = |text: &mut String| {
             // Writing to a String cannot fail.
             let _ = write!(text, "{name},{labels},{},", line.attempt);
@@ -40,7 +44,8 @@ pub fn rows(lines: &[Drawn], has_x: bool, text: &mut String) {
             let step = if has_x { String::new() } else { x.to_string() };
             let _ = writeln!(text, "{x},{step},,{value}");
         };
-        for (at, x) in line.x.iter().enumerate() {
+        let is_inside = |x: f64| x >= from && x <= to;
+        for (at, x) in line.x.iter().enumerate().filter(|(_, x)| is_inside(**x)) {
             while let Some((x, kind)) = odd.next_if(|odd| odd.0 < *x) {
                 write_odd(text, *x, *kind);
             }
@@ -85,16 +90,16 @@ mod tests {
         let line = Drawn {
             attempt: 2,
             key: SeriesKey::plain("a,\"b\""),
-            x: vec![1.0, 3.0],
-            steps: vec![1, 3],
-            times_millis: vec![10, 30],
-            values: vec![0.5, 0.1],
+            x: vec![0.0, 1.0, 3.0, 5.0],
+            steps: vec![0, 1, 3, 5],
+            times_millis: vec![0, 10, 30, 50],
+            values: vec![9.0, 0.5, 0.1, 9.0],
             non_finite: vec![(2.0, NonFinite::NaN), (4.0, NonFinite::MinusInfinity)],
             is_exact: true,
             ..Drawn::default()
         };
         let mut text = head();
-        rows(&[line], false, &mut text);
+        rows(&[line], false, (1.0, 4.0), &mut text);
         let name = "\"a,\"\"b\"\"\",,2";
         assert_eq!(
             text,

@@ -66,7 +66,7 @@ impl Picture<'_> {
         }
         match ends.0 {
             Some((from, to)) if from < to => (from, to),
-            Some((at, _)) => (at - 0.5, at + 0.5),
+            Some((at, _)) => (at - 2.0, at + 2.0),
             None => (0.0, 1.0),
         }
     }

@@ -1,6 +1,6 @@
 //! The drawing itself: grid, earlier attempts, band, lines, points, and marks of what is no number.
 
-use domain::metrics::ticks::ticks;
+use domain::metrics::ticks::{Scale, ticks};
 use domain::metrics::{Drawn, NonFinite};
 
 use super::{Align, Colour, Frame, Ink, Line, Pen, Picture};
@@ -8,6 +8,7 @@ use super::{Align, Colour, Frame, Ink, Line, Pen, Picture};
 /// Draws a picture on a chart of this size in CSS pixels; answers where its plot is. `ratio` is device pixels per CSS pixel.
 pub fn draw(pen: &mut dyn Pen, picture: &Picture<'_>, size: (f64, f64), ratio: f64) -> Frame {
     let frame = picture.frame(size);
+    shade(pen, &frame, picture);
     axes(pen, &frame);
     pen.within(Some((
         frame.left,
@@ -15,7 +16,6 @@ pub fn draw(pen: &mut dyn Pen, picture: &Picture<'_>, size: (f64, f64), ratio: f
         frame.width,
         frame.height + 2.0,
     )));
-    shade(pen, &frame, picture);
     for line in &picture.lines {
         curve(pen, &frame, picture, line, ratio);
     }
@@ -60,8 +60,11 @@ fn axes(pen: &mut dyn Pen, frame: &Frame) {
     pen.path(&[(frame.left, foot + 0.5), (right, foot + 0.5)], grid, 1.0);
 }
 
-/// What an earlier attempt had reached and the newest trained again.
+/// What an earlier attempt had reached and the newest trained again; along time, nothing is done twice.
 fn shade(pen: &mut dyn Pen, frame: &Frame, picture: &Picture<'_>) {
+    if matches!(frame.x_scale, Scale::Duration | Scale::Moment) {
+        return;
+    }
     let newest = picture.lines.iter().rfind(|line| !line.is_old);
     let old = picture.lines.iter().filter(|line| line.is_old);
     let reached = old
@@ -268,8 +271,6 @@ fn marks(pen: &mut dyn Pen, frame: &Frame, drawn: &Drawn) {
 
 #[cfg(test)]
 mod tests {
-    use domain::metrics::ticks::Scale;
-
     use super::super::picture::tests::{drawn, picture};
     use super::*;
 
