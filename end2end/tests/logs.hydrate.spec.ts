@@ -1,13 +1,14 @@
 import { type Page, expect, test } from "@playwright/test";
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { Api } from "./api.ts";
+import { Api, type Prepared } from "./api.ts";
 import { Console } from "./console.ts";
 
 // The log view: a long log at its end, found in, gone through, coloured, copied and downloaded; and one that grows.
 const trainyard = new Console();
 let api: Api;
 let page: Page;
+let prepared: Prepared;
 let job: string;
 /** The log of the finished job, replaced by one made here. */
 let path: string;
@@ -39,10 +40,8 @@ test.beforeAll(async ({ browser }) => {
   test.setTimeout(120_000);
   await trainyard.start();
   api = await Api.setUp(trainyard);
-  const node = (await api.call("GET", "/clusters"))[0].nodes[0].node;
-  const model = (await api.call("POST", "/models", { node_id: node.id, path: `${trainyard.home()}/models/yard-base` })).id;
-  job = (await api.call("POST", `/models/${model}/convert`, { test_precision: false })).id;
-  await api.ended(job);
+  prepared = await api.prepared();
+  job = (await api.call("GET", "/jobs")).find((one: { kind: string }) => one.kind === "convert").id;
   const found = readdirSync(trainyard.home(), { recursive: true, encoding: "utf8" }).find((name) => name.endsWith(`${job}/0/log`));
   if (!found) throw new Error("the job has no log");
   path = join(trainyard.home(), found);
@@ -194,6 +193,32 @@ test("a log that was replaced, odd bytes and a log that is gone are told apart",
   writeFileSync(path, "");
   await page.reload();
   await expect(page.getByText("Nothing was written yet.")).toBeVisible();
+});
+
+test("the log of a training is followed while it grows, until one scrolls up", async () => {
+  test.setTimeout(120_000);
+  const { cluster, model, dataset } = prepared;
+  const recipe = { length_unit: "iterations", length: "100", logging_interval: "1", save_interval: "1000" };
+  const form = { name: "followed", cluster_id: cluster, model_id: model, dataset_id: dataset, preset: "rehearsal", recipe };
+  const experiment = (await api.call("POST", "/experiments", { launch_key: "one", form })).id;
+  // The records are in the last rank's log. It stands below the processes.
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await page.goto(`${trainyard.url}/experiments/${experiment}?tab=logs&rank=1`);
+  const newest = async () => Number((await log().getByText(/'iteration': '\d+\/100'/).last().textContent())?.match(/'iteration': '(\d+)\//)?.[1]);
+  await expect(log().getByText(/'iteration': '\d+\/100'/).last()).toBeInViewport({ timeout: 60_000 });
+  const seen = await newest();
+  await expect.poll(newest, { timeout: 20_000 }).toBeGreaterThan(seen + 5);
+  await expect(log().getByText(/'iteration': '\d+\/100'/).last()).toBeInViewport();
+  await log().evaluate((element) => (element.scrollTop = 0));
+  const follow = page.getByRole("button", { name: "Follow the end" });
+  await expect(follow).toHaveAttribute("aria-pressed", "false");
+  const top = () => log().evaluate((element) => element.scrollTop);
+  const before = await top();
+  await expect(page.locator(".page-head").getByText("done")).toBeVisible({ timeout: 90_000 });
+  expect(await top(), "what one reads stays where it is").toBe(before);
+  await picture("training");
+  await follow.click();
+  await expect(log().getByText("End time of running main")).toBeInViewport();
 });
 
 test("no page had an error of its own", () => {
