@@ -53,6 +53,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/experiments") view={Lazy::<pages::ExperimentsPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/new") view={Lazy::<pages::NewExperimentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/:id") view={Lazy::<pages::ExperimentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/compare") view={Lazy::<pages::ComparePage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/deployments") view={Lazy::<pages::DeploymentsPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/deployments/new") view={Lazy::<pages::NewDeploymentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/deployments/:id") view={Lazy::<pages::DeploymentPage>::new()} ssr=SsrMode::Async/>

@@ -13,6 +13,7 @@ compile_error!("`ssr` and `hydrate` are two builds: check them with two commands
 mod browser;
 mod chat;
 mod checkpoints;
+mod compare;
 pub mod context;
 mod datasets;
 mod deployments;

@@ -129,3 +129,40 @@ pub fn has_text(_id: &str) -> bool {
 pub fn focus(_id: &str) {}
 
 pub fn put_in_address(_parameters: &[(&str, Option<String>)]) {}
+
+/// See `overlay::Pointed`.
+pub struct Pointed {
+    pub x: f64,
+    pub ends: (f64, f64),
+}
+
+/// See `overlay::PointedAxis`.
+pub struct PointedAxis {
+    pub axis: usize,
+    pub place: f64,
+    pub brush: (f64, f64),
+}
+
+pub fn pointed(_event: &leptos::ev::Event) -> Option<Pointed> {
+    None
+}
+
+pub fn pointed_axis(_event: &leptos::ev::Event) -> Option<PointedAxis> {
+    None
+}
+
+pub fn along_axis(_axis: usize, _event: &leptos::ev::Event) -> Option<f64> {
+    None
+}
+
+pub fn show_cursor(_x: Option<f64>) {}
+
+pub fn show_zoom(_range: Option<(f64, f64)>) {}
+
+pub fn show_brush(_axis: usize, _from: f64, _to: f64) {}
+
+pub fn focus_axis(_axis: usize) {}
+
+pub fn field(_what: &str) -> String {
+    String::new()
+}

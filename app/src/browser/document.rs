@@ -96,6 +96,28 @@ pub fn deed(event: &web_sys::Event, is_change: bool) -> Option<Deed> {
     is_change.then_some(deed)
 }
 
+/// What stands in the field with this `data-do`.
+pub fn field(what: &str) -> String {
+    let found = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| {
+            document
+                .query_selector(&format!("[data-do={what}]"))
+                .ok()
+                .flatten()
+        });
+    let Some(found) = found else {
+        return String::new();
+    };
+    match found.dyn_ref::<web_sys::HtmlSelectElement>() {
+        Some(select) => select.value(),
+        None => found
+            .dyn_ref::<web_sys::HtmlInputElement>()
+            .map(web_sys::HtmlInputElement::value)
+            .unwrap_or_default(),
+    }
+}
+
 fn boxes(what: &str) -> Vec<(web_sys::HtmlInputElement, String)> {
     let found = web_sys::window()
         .and_then(|window| window.document())

@@ -9,12 +9,14 @@ mod document;
 mod events;
 #[cfg(feature = "hydrate")]
 mod log;
+#[cfg(feature = "hydrate")]
+mod overlay;
 
 #[cfg(feature = "hydrate")]
 pub use chart::{device_ratio, device_width, paint, save_png, track_looks, when_sized};
 #[cfg(feature = "hydrate")]
 pub use document::{
-    capture_pointer, close_menus, close_menus_left, copy, deed, has_focus, is_typing,
+    capture_pointer, close_menus, close_menus_left, copy, deed, field, has_focus, is_typing,
     keep_in_address, millis, new_key, now, remember, remembered, save, scroll_to_end, tick, values,
     viewer, when_back, when_seen, word_in_address,
 };
@@ -24,6 +26,10 @@ pub use events::{Subscription, listen, subscribe};
 pub use log::{
     add_html, drop_children, focus, has_text, put_in_address, reveal, scrolled, set_html, text_of,
     top_line,
+};
+#[cfg(feature = "hydrate")]
+pub use overlay::{
+    along_axis, focus_axis, pointed, pointed_axis, show_brush, show_cursor, show_zoom,
 };
 
 #[cfg(not(feature = "hydrate"))]

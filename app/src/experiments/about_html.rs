@@ -87,48 +87,50 @@ fn facts(view: &ExperimentView, profile: &Profile, person: &str, language: Langu
     view! { <dl class="facts">{rows}</dl> }.into_any()
 }
 
-/// The few things of what a client reports that people ask for, in that order. The names are those of SwanLab's clients
-/// (`git_info`: branch and commit).
+/// The few things of what a client reports that people ask for, in that order. The names are those of SwanLab's clients: before 0.8 flat
+/// (`git_info`: branch and commit), later in parts (`runtime`, `git`, `hardware`).
 fn told(metadata: &Value) -> Vec<(&'static str, String)> {
-    let text = |name: &str| {
-        metadata
-            .get(name)
-            .map(shown)
-            .filter(|text| !text.is_empty())
+    let at = |path: &str| metadata.pointer(path).map(shown);
+    let found = |paths: &[&str]| {
+        let mut texts = paths.iter().filter_map(|path| at(path));
+        texts.find(|text| !text.is_empty() && text != "null")
     };
-    let git = |at: usize| {
-        metadata
-            .get("git_info")
-            .and_then(|git| git.get(at))
-            .map(shown)
-    };
-    let mut found = Vec::new();
-    for name in ["hostname", "command", "cwd", "python", "git_remote"] {
-        found.extend(text(name).map(|value| (name, value)));
-    }
-    found.extend(
-        git(0)
-            .or_else(|| text("git_branch"))
-            .map(|value| ("branch", value)),
-    );
-    found.extend(
-        git(1)
-            .or_else(|| text("git_commit"))
-            .map(|value| ("commit", value)),
-    );
-    let gpu = metadata.get("gpu").map(|gpu| {
-        let makers = gpu.as_object().into_iter().flatten();
-        let types: Vec<String> = makers
-            .flat_map(|(_, one)| match one.get("type") {
-                Some(Value::Array(types)) => types.iter().map(shown).collect(),
-                Some(one) => vec![shown(one)],
-                None => Vec::new(),
-            })
-            .collect();
-        types.join(", ")
-    });
-    found.extend(gpu.filter(|gpu| !gpu.is_empty()).map(|gpu| ("gpu", gpu)));
-    found
+    let named = [
+        ("hostname", found(&["/hostname", "/runtime/hostname"])),
+        ("command", found(&["/command", "/runtime/command"])),
+        ("cwd", found(&["/cwd", "/runtime/cwd"])),
+        ("python", found(&["/python", "/runtime/python_version"])),
+        ("git_remote", found(&["/git_remote", "/git/remote_url"])),
+        ("branch", found(&["/git_info/0", "/git/branch"])),
+        ("commit", found(&["/git_info/1", "/git/commit"])),
+        ("gpu", Some(gpus(metadata)).filter(|gpus| !gpus.is_empty())),
+    ];
+    named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+}
+
+/// The names of the accelerators, whoever made them.
+fn gpus(metadata: &Value) -> String {
+    let old = metadata.get("gpu").and_then(Value::as_object);
+    let types = old
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, maker)| maker.get("type"))
+        .flat_map(|types| match types {
+            Value::Array(types) => types.iter().map(shown).collect(),
+            one => vec![shown(one)],
+        });
+    let makers = metadata.pointer("/hardware/accelerators");
+    let devices = makers
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|maker| maker.get("devices")?.as_array())
+        .flatten()
+        .filter_map(|device| device.get("name").map(shown));
+    types.chain(devices).collect::<Vec<_>>().join(", ")
 }
 
 fn attempts(view: &ExperimentView, language: Language) -> Option<AnyView> {
@@ -252,6 +254,18 @@ mod tests {
                 ("commit", "abc123"),
                 ("gpu", "H100, H100")
             ]
+        );
+        let later = json!({
+            "runtime": {"hostname": "node-8", "python_version": "3.12"}, "git": {"branch": "dev", "commit": null},
+            "hardware": {"accelerators": [{"vendor": "nvidia", "devices": [{"index": 0, "name": "A100"}]}]}
+        });
+        let pairs: Vec<String> = told(&later)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(
+            pairs,
+            ["hostname=node-8", "python=3.12", "branch=dev", "gpu=A100"]
         );
         assert!(told(&Value::Null).is_empty());
     }

@@ -12,7 +12,7 @@ pub mod server_fns;
 mod setup_fields;
 mod spark;
 #[cfg(feature = "ssr")]
-mod table_html;
+pub mod table_html;
 mod table_page;
 
 pub use detail_page::ExperimentPage;

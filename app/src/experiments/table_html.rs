@@ -94,7 +94,7 @@ fn pages(listing: &Listing, request: &TableRequest, language: Language) -> Optio
 }
 
 /// A column's head; pressing it sorts: the least first, the greatest first, as it comes.
-fn head(column: &Column, request: &TableRequest, language: Language) -> AnyView {
+fn head(column: &Column, is_number: bool, request: &TableRequest, language: Language) -> AnyView {
     let (name, which) = t::column(language, column);
     let is_sorted = request.sort.as_ref() == Some(column);
     let (sort, is_descending, order) = match (is_sorted, request.is_descending) {
@@ -108,10 +108,6 @@ fn head(column: &Column, request: &TableRequest, language: Language) -> AnyView 
         page: 0,
         ..request.clone()
     });
-    let is_number = matches!(
-        column,
-        Column::Metric(..) | Column::Fact(Fact::Duration | Fact::Attempts)
-    );
     view! {
         <th scope="col" aria-sort=order class:number=is_number title=column.to_string()>
             <a href=to>{name} {(!which.is_empty()).then(|| view! { " " <small>{which}</small> })}</a>
@@ -124,7 +120,18 @@ fn rows(listing: &Listing, request: &TableRequest, language: Language) -> AnyVie
     let heads: Vec<_> = listing
         .columns
         .iter()
-        .map(|column| head(column, request, language))
+        .enumerate()
+        .map(|(at, column)| {
+            let is_number = match column {
+                Column::Metric(..) | Column::Fact(Fact::Duration | Fact::Attempts) => true,
+                Column::Fact(_) => false,
+                Column::Config(_) => listing
+                    .rows
+                    .iter()
+                    .any(|row| matches!(row.cells[at], Cell::Number(_))),
+            };
+            head(column, is_number, request, language)
+        })
         .collect();
     let now = server_now();
     let rows: Vec<_> = listing
@@ -136,7 +143,7 @@ fn rows(listing: &Listing, request: &TableRequest, language: Language) -> AnyVie
         <table class="table runs">
             <thead><tr>
                 <th class="pick"><button type="button" class="button-quiet" data-do="pick-all" title=t::choose_page(language) aria-label=t::choose_page(language)>"☐"</button></th>
-                {head(&Column::Fact(Fact::Name), request, language)}
+                {head(&Column::Fact(Fact::Name), false, request, language)}
                 {heads}
             </tr></thead>
             <tbody>{rows}</tbody>
@@ -237,6 +244,11 @@ pub fn given(number: f64) -> String {
     }
 }
 
+/// A number that was computed need not have all its digits.
+pub fn rounded(number: f64) -> f64 {
+    significant(number, 3).parse().unwrap_or(number)
+}
+
 /// A state's word with its mark, for launched and for tracked runs.
 pub fn state(name: &str, language: Language) -> Option<AnyView> {
     let (mark, word) = match name {
@@ -293,7 +305,7 @@ fn groups(listing: &Listing, request: &TableRequest, language: Language) -> AnyV
         .collect();
     view! {
         <table class="table runs">
-            <thead><tr><th scope="col">{t::column(language, &by).0}</th><th scope="col" class="number">{t::table(language)}</th>{heads}</tr></thead>
+            <thead><tr><th scope="col">{t::column(language, &by).0}</th><th scope="col" class="number">{experiments::experiments(language)}</th>{heads}</tr></thead>
             <tbody>{rows}</tbody>
         </table>
     }
@@ -446,9 +458,13 @@ mod tests {
             ..Listing::default()
         };
         let html = table(&listing, &TableRequest::default(), &listing.columns);
-        for bad in ["<script", "<img", "<b>", "<u>", "\" onload"] {
+        for bad in ["<script", "<img", "<b>", "<u>"] {
             assert!(!html.contains(bad), "{bad} in {html}");
         }
-        assert!(html.contains("&lt;script&gt;"), "{html}");
+        // A quote ends no attribute.
+        assert!(
+            html.contains("title=\"&lt;script&gt;alert(1)&lt;/script&gt;&quot; onload=&quot;x\""),
+            "{html}"
+        );
     }
 }

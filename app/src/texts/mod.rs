@@ -16,6 +16,7 @@ macro_rules! texts {
 pub mod chat;
 pub mod checkpoints;
 pub mod common;
+pub mod compare;
 pub mod comparison;
 pub mod deployments;
 pub mod experiments;

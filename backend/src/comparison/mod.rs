@@ -1,7 +1,11 @@
 //! The project's table, and comparing chosen experiments.
 
+mod overlay;
 mod resolve;
 
+pub use overlay::{draw, metrics_of, reached};
+
+use domain::comparison::config::Config;
 use domain::comparison::table::{ColumnChange, usual_columns};
 use domain::comparison::{Column, Fact, Filter, Group, Listing, Row, TableRequest, Which, filter};
 use domain::finding::Finding;
@@ -193,4 +197,21 @@ pub async fn rows(
         .await?;
     spread(&mut rows, &places);
     Ok(rows)
+}
+
+/// The configurations of chosen experiments, in their order.
+pub async fn configs(
+    backend: &Backend,
+    actor: &Actor,
+    experiments: &[ExperimentId],
+) -> Result<Vec<Config>> {
+    let mut all = Vec::with_capacity(experiments.len());
+    for id in experiments {
+        all.push(
+            crate::experiments::profile(backend, actor, id)
+                .await?
+                .config,
+        );
+    }
+    Ok(all)
 }

@@ -3,6 +3,7 @@
 use domain::comparison::filter::{Condition, Name};
 use domain::comparison::{Column, Filter, Which};
 use domain::finding::Finding;
+use domain::recipes::fields;
 
 use crate::store::{Order, ValueColumn, Where};
 use crate::{Actor, Backend, Error, Result};
@@ -49,7 +50,20 @@ async fn place(backend: &Backend, actor: &Actor, name: &Name) -> Result<Order> {
         Name::Known(column) => return order(backend, actor, column).await,
         Name::Open(open) => open,
     };
-    let found = backend.store().columns_called(&actor.project, open).await?;
+    let mut found = backend.store().columns_called(&actor.project, open).await?;
+    // A recipe's values may be asked for by their arguments' names: `lr` is `learning_rate`.
+    let argument = fields::ALL.iter().find(|field| field.flag == open.as_str());
+    if found.is_empty()
+        && let Some(field) = argument
+    {
+        found = backend
+            .store()
+            .columns_called(&actor.project, field.key)
+            .await?;
+        if let [first, ..] = found.as_slice() {
+            return Ok(Order::Value(first.id, Which::Last));
+        }
+    }
     let exact: Vec<&ValueColumn> = found.iter().filter(|column| column.name == *open).collect();
     match (exact.as_slice(), found.as_slice()) {
         // A configuration value comes before a metric of the same name; `last:` means the other.

@@ -236,6 +236,26 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// An experiment without anything.
+    pub(crate) async fn insert_for_tests(
+        &self,
+        actor: &crate::Actor,
+        id: &ExperimentId,
+        name: &str,
+    ) {
+        sqlx::query("insert into experiments (id, project_id, created_by, name, created_at) values ($1, $2, $3, $4, 0)")
+            .bind(id.as_str())
+            .bind(actor.project.as_str())
+            .bind(actor.user.as_str())
+            .bind(name)
+            .execute(&self.writer)
+            .await
+            .expect("stored");
+    }
+}
+
 /// The deletions that take rows of `table` with all that refers to them, what refers first.
 fn hanging_on(references: &[[String; 4]], table: &str, which: &str, deletions: &mut Vec<String>) {
     for [child, place, parent, own] in references {

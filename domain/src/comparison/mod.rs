@@ -4,29 +4,21 @@ pub mod colours;
 pub mod config;
 pub mod filter;
 pub mod groups;
+pub mod parallel;
 pub mod reach;
+pub mod request;
 pub mod table;
 
 pub use filter::Filter;
+pub use request::CompareRequest;
 pub use table::{Cell, Column, Fact, Group, Listing, Row, TableRequest, Which};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::ExperimentId;
 use crate::metrics::Drawn;
 
 /// Experiments that are compared at once: more lines than that tell nothing, and each costs a read.
 pub const MOST: usize = 100;
-
-/// What the compare page asks for, as its address says it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Selection {
-    /// In the order in which they were chosen; colours are given in it.
-    pub experiments: Vec<ExperimentId>,
-    /// Experiments with the same value here are drawn as one mean with a band.
-    pub group: Option<Column>,
-}
 
 /// What surrounds the mean of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -294,7 +294,14 @@ impl Store {
                 continue;
             };
             let notes: String = one.get("notes");
-            rows[*at].notes = notes.lines().next().unwrap_or_default().to_owned();
+            // The first line that says something, without the mark of a heading.
+            let mut lines = notes
+                .lines()
+                .map(|line| line.trim_start_matches('#').trim());
+            rows[*at].notes = lines
+                .find(|line| !line.is_empty())
+                .unwrap_or_default()
+                .to_owned();
             rows[*at].tags.extend(one.get::<Option<String>, _>("tag"));
         }
         if columns.is_empty() {
