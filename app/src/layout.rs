@@ -51,6 +51,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/datasets/register") view={Lazy::<pages::RegisterDatasetPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/datasets/:id") view={Lazy::<pages::DatasetPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments") view={Lazy::<pages::ExperimentsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/imports") view={Lazy::<pages::ImportsPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/imports/:id") view={Lazy::<pages::ImportPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/new") view={Lazy::<pages::NewExperimentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/:id") view={Lazy::<pages::ExperimentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/compare") view={Lazy::<pages::ComparePage>::new()} ssr=SsrMode::Async/>

@@ -20,6 +20,7 @@ mod deployments;
 pub mod error;
 mod experiments;
 mod home;
+mod imports;
 mod jobs;
 mod keys;
 mod layout;

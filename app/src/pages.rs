@@ -49,6 +49,6 @@ pages! {
     planning, __preload_planning: experiments::ExperimentsPage, compare::ComparePage, experiments::NewExperimentPage;
     keeping, __preload_keeping: home::HomePage, people::LoginPage, people::SetupPage, people::SettingsPage, nodes::NodesPage, nodes::AddNodePage,
         nodes::NodePage, models::ModelsPage, models::RegisterModelPage, models::ModelPage, datasets::DatasetsPage, datasets::RegisterDatasetPage,
-        datasets::DatasetPage;
+        datasets::DatasetPage, imports::ImportsPage, imports::ImportPage;
     serving, __preload_serving: deployments::DeploymentsPage, deployments::NewDeploymentPage, deployments::DeploymentPage, chat::ChatPage;
 }

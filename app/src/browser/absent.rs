@@ -166,3 +166,11 @@ pub fn focus_axis(_axis: usize) {}
 pub fn field(_what: &str) -> String {
     String::new()
 }
+
+pub fn upload(
+    _inputs: &[&str],
+    _name: &str,
+    _sent: impl Fn(f64, f64) + 'static,
+    _done: impl FnOnce(super::Uploaded) + 'static,
+) {
+}

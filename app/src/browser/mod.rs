@@ -13,6 +13,9 @@ mod log;
 mod overlay;
 
 #[cfg(feature = "hydrate")]
+mod upload;
+
+#[cfg(feature = "hydrate")]
 pub use chart::{device_ratio, device_width, paint, save_png, track_looks, when_sized};
 #[cfg(feature = "hydrate")]
 pub use document::{
@@ -31,6 +34,23 @@ pub use log::{
 pub use overlay::{
     along_axis, focus_axis, pointed, pointed_axis, show_brush, show_cursor, show_zoom,
 };
+
+#[cfg(feature = "hydrate")]
+pub use upload::upload;
+
+/// How an upload ended.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "only a browser uploads")
+)]
+pub enum Uploaded {
+    /// What the console said.
+    Answered(String),
+    /// It did not answer.
+    Unreachable,
+    /// Nothing was sent: so many files were chosen, and none is an event file.
+    NothingWanted(u32),
+}
 
 #[cfg(not(feature = "hydrate"))]
 mod absent;

@@ -25,6 +25,9 @@ pub fn PlaceForm(
     address: &'static str,
     submit: &'static str,
     example: &'static str,
+    /// Where the name may be left out: what it is then.
+    #[prop(optional)]
+    name_help: &'static str,
 ) -> impl IntoView {
     let nodes = Resource::new(|| (), |()| list_nodes());
     let go = use_navigate();
@@ -35,7 +38,7 @@ pub fn PlaceForm(
     });
     view! {
         <Load resource=nodes let:clusters>
-            <Fields clusters register submit example/>
+            <Fields clusters register submit example name_help/>
         </Load>
     }
 }
@@ -46,6 +49,7 @@ fn Fields(
     register: Action<Place, Result<String, AppError>>,
     submit: &'static str,
     example: &'static str,
+    name_help: &'static str,
 ) -> impl IntoView {
     let language = use_language();
     let nodes: Vec<(String, String)> = clusters.with_untracked(|all| {
@@ -84,7 +88,7 @@ fn Fields(
                 <Findings of=findings field="node"/>
             </div>
             <TextField name="path" label=c::path(language) value=path findings help=t::path_help(language) placeholder=example required=true/>
-            <TextField name="name" label=c::name(language) value=name findings required=true/>
+            <TextField name="name" label=c::name(language) value=name findings help=name_help required=name_help.is_empty()/>
             <Findings of=findings field=""/>
             {move || problem.get().filter(|e| e.findings().is_empty()).map(|e| view! { <p class="finding" data-weight="stops" role="alert">{e.text(language)}</p> })}
             <Submit label=Signal::derive(move || submit.to_owned()) pending=register.pending()/>

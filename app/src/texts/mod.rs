@@ -21,6 +21,7 @@ pub mod comparison;
 pub mod deployments;
 pub mod experiments;
 pub mod home;
+pub mod imports;
 pub mod jobs;
 pub mod keys;
 pub mod logs;

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use domain::ids::ExperimentId;
 use domain::imports::{
-    DEEPEST, FILES_LIMIT, Import, ImportedFile, ImportedRun, RUNS_LIMIT, began_at, experiment_name,
+    DEEPEST, FILES_LIMIT, Import, ImportedFile, ImportedRun, RUNS_LIMIT, began_at, config,
+    experiment_name,
 };
 use domain::language::Text;
 use domain::metrics::tfevents::{Known, Reader, runs};
@@ -177,6 +178,7 @@ async fn read_run(
 ) -> Result<()> {
     let known = known(backend, &run.experiment_id).await?;
     let mut reader = Reader::resumed(Some(crc32c::crc32c), known, &run.notes.others);
+    let is_first = files.iter().all(|file| file.offset == 0);
     for mut file in files.into_iter().filter(ImportedFile::is_behind) {
         let id = match file.offset {
             0 => reader.open(),
@@ -229,6 +231,14 @@ async fn read_run(
                 break;
             }
         }
+    }
+    // Arguments and hyperparameters are written before the first point.
+    let config = config(reader.hparams(), reader.others());
+    if is_first && !config.is_empty() {
+        let (store, now) = (backend.store(), clock::now());
+        store
+            .insert_profile(&run.experiment_id, &config, now)
+            .await?;
     }
     Ok(())
 }

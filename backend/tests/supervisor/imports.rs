@@ -262,6 +262,8 @@ async fn an_upload_is_read_and_then_deleted() {
         .await
         .expect("there");
     assert_eq!(shown.experiment.name, "lora/runs");
+    let profile = backend.store().profile_of(&run).await.expect("read");
+    assert_eq!(profile.expect("its arguments").config["lora_rank"], 8);
     let tracked = shown.tracked.expect("a run without a job");
     assert_eq!(tracked.state, RunState::Finished);
     assert_eq!(tracked.started_at.0, 1_795_477_389_000);

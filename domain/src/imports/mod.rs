@@ -1,5 +1,7 @@
 //! Imports: runs that others wrote as event files, on a node or uploaded.
 
+mod config;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use crate::ids::{ExperimentId, ImportId, NodeId, ProjectId, UserId};
 use crate::language::Text;
 use crate::metrics::tfevents::{Damage, Other};
 use crate::time::Timestamp;
+
+pub use config::config;
 
 /// A folder of runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
