@@ -15,6 +15,7 @@ use crate::shared::live::use_live;
 use crate::shared::times::use_now;
 use crate::texts::keys::title as keys_title;
 use crate::texts::{common as t, experiments, people};
+use crate::tracking::ProjectMenu;
 use domain::language::Language;
 
 /// Everything inside `<body>`.
@@ -54,6 +55,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/imports") view={Lazy::<pages::ImportsPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/imports/:id") view={Lazy::<pages::ImportPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/new") view={Lazy::<pages::NewExperimentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/send") view={Lazy::<pages::SendPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/:id") view={Lazy::<pages::ExperimentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/compare") view={Lazy::<pages::ComparePage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/deployments") view={Lazy::<pages::DeploymentsPage>::new()} ssr=SsrMode::Async/>
@@ -94,7 +96,7 @@ fn Header() -> impl IntoView {
                 </nav>
             })}
             <div class="frame-tools">
-                {is_inside.then(|| view! { <ActivityMenu/> })}
+                {is_inside.then(|| view! { <ProjectMenu/> <ActivityMenu/> })}
                 <LanguageSwitch/>
                 <ThemeSwitch/>
                 {viewer.person.map(|person| view! { <PersonMenu person/> })}

@@ -32,6 +32,7 @@ mod people;
 mod shared;
 mod shell;
 mod texts;
+mod tracking;
 mod wire;
 
 pub use layout::App;

@@ -42,6 +42,7 @@ pub fn router(state: AppState, gate: Gate) -> Router {
         .route("/session/login", post(sessions::log_in))
         .route("/session/logout", post(sessions::log_out))
         .route("/session/language", post(sessions::language))
+        .route("/session/project", post(sessions::project))
         .route("/session/theme", post(sessions::theme))
         .nest("/console/v1", console::routes())
         .nest("/api", swanlab::routes())

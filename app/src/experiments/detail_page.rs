@@ -20,7 +20,8 @@ use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
 use crate::shared::{Confirmed, JobBadge, Lasted, Load, RunBadge};
-use crate::texts::{common as c, experiments as t, jobs, profiles};
+use crate::texts::{common as c, experiments as t, jobs, profiles, tracking};
+use crate::tracking::{LinesTab, MediaReads, MediaTab};
 
 #[component]
 pub fn ExperimentPage() -> impl IntoView {
@@ -38,15 +39,16 @@ pub fn ExperimentPage() -> impl IntoView {
         },
         |(id, ..)| get_experiment(id),
     );
-    let (charts, checkpoints, profile) = (
+    let (charts, checkpoints, profile, media) = (
         ChartReads::new(id),
         checkpoint_reads(id),
         ProfileReads::new(id),
+        MediaReads::new(id),
     );
     view! {
         <Load resource=view let:shown>
             <Head shown profile/>
-            <Tabs shown charts checkpoints profile/>
+            <Tabs shown charts checkpoints profile media/>
         </Load>
     }
 }
@@ -173,6 +175,7 @@ fn Tabs(
     charts: ChartReads,
     checkpoints: CheckpointReads,
     profile: ProfileReads,
+    media: MediaReads,
 ) -> impl IntoView {
     let language = use_language();
     let query = use_query_map();
@@ -186,6 +189,7 @@ fn Tabs(
     let names = [
         ("charts", t::charts(language)),
         ("logs", t::logs(language)),
+        ("media", tracking::media(language)),
         ("recipe", t::recipe(language)),
         ("nodes", t::nodes(language)),
         ("checkpoints", t::checkpoints(language)),
@@ -193,7 +197,11 @@ fn Tabs(
         ("notes", profiles::notes(language)),
     ];
     // A run that was not launched here has no recipe, nodes or checkpoints.
-    let applies = move |key: &str| is_launched || matches!(key, "charts" | "overview" | "notes");
+    let applies = move |key: &str| match key {
+        "media" => !is_launched,
+        "charts" | "logs" | "overview" | "notes" => true,
+        _ => is_launched,
+    };
     view! {
         <nav class="tabs" aria-label=t::parts(language)>
             {names.into_iter().filter(|(key, _)| applies(key)).map(|(key, name)| view! {
@@ -202,7 +210,9 @@ fn Tabs(
             }).collect_view()}
         </nav>
         {move || match tab.get().as_str() {
+            "logs" if !is_launched => view! { <LinesTab id=id.clone()/> }.into_any(),
             "logs" => view! { <Logs shown/> }.into_any(),
+            "media" => view! { <MediaTab id=id.clone() reads=media/> }.into_any(),
             "recipe" => view! { <Recipe shown/> }.into_any(),
             "nodes" => view! { <NodesTab shown/> }.into_any(),
             "overview" => view! { <AboutTab reads=profile/> }.into_any(),

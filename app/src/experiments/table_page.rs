@@ -15,7 +15,7 @@ use crate::context::use_language;
 use crate::error::AppError;
 use crate::shared::live::use_live;
 use crate::shared::{Deed, Findings, Fragment, Load};
-use crate::texts::{common as c, comparison as t, experiments, imports};
+use crate::texts::{common as c, comparison as t, experiments, imports, tracking};
 
 /// What the page of experiments reads and changes.
 #[derive(Clone, Copy)]
@@ -55,6 +55,7 @@ pub fn ExperimentsPage() -> impl IntoView {
             <div class="page-head-actions">
                 <CompareLink chosen=table.chosen/>
                 <A href="/imports" attr:class="button">{imports::title(language)}</A>
+                <A href="/experiments/send" attr:class="button">{tracking::send_short(language)}</A>
                 <A href="/experiments/new" attr:class="button" attr:data-kind="main">{experiments::new(language)}</A>
             </div>
         </div>

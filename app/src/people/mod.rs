@@ -6,6 +6,7 @@ mod settings_page;
 mod setup_page;
 
 pub use login_page::LoginPage;
+pub use server_fns::create_key;
 pub use settings_page::SettingsPage;
 pub use setup_page::SetupPage;
 

@@ -30,3 +30,4 @@ pub mod models;
 pub mod nodes;
 pub mod people;
 pub mod profiles;
+pub mod tracking;

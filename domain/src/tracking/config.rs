@@ -63,9 +63,12 @@ fn flatten(name: String, value: &Value, depth: usize, all: &mut Map<String, Valu
 /// `new` (not yet flat) laid over `stored` (flat), key by key. A client that resumes sends an empty configuration first: that changes
 /// nothing.
 pub fn merge(stored: &mut Map<String, Value>, new: &Map<String, Value>) {
+    let is_said_anew = |name: &str| {
+        let mut ends = name.match_indices('.').map(|(at, _)| at);
+        new.contains_key(name) || ends.any(|end| new.contains_key(&name[..end]))
+    };
+    stored.retain(|name, _| !is_said_anew(name));
     for (key, value) in new {
-        let inside = format!("{key}.");
-        stored.retain(|name, _| name != key && !name.starts_with(&inside));
         flatten(key.clone(), value, 0, stored);
     }
 }

@@ -109,6 +109,21 @@ pub struct Choice {
     next: String,
 }
 
+#[derive(Deserialize)]
+pub struct ProjectChoice {
+    project: domain::ids::ProjectId,
+}
+
+/// The list of experiments is what a change of project leads to: every other page shows something of the one that is left. A project of
+/// which the person is no member is never worked in, whatever the cookie says.
+pub async fn project(Form(choice): Form<ProjectChoice>) -> Response {
+    (
+        [(header::SET_COOKIE, cookies::set_project(&choice.project))],
+        Redirect::to("/experiments"),
+    )
+        .into_response()
+}
+
 pub async fn language(
     State(backend): State<Backend>,
     Extension(caller): Extension<Caller>,

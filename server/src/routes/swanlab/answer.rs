@@ -43,7 +43,7 @@ pub fn unknown_key() -> Refusal {
     Refusal::new(
         StatusCode::UNAUTHORIZED,
         "Unauthorized",
-        "This console does not know the API key, or it was revoked. Make one on the console's page \"Send metrics from a script\".",
+        "This console does not know the API key, or it was revoked. Make one on the console's page /experiments/send.",
     )
 }
 
