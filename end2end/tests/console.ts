@@ -13,12 +13,17 @@ export class Console {
   url = "";
   private listen = "";
   private nodePort = "";
+  private hasNodes = true;
   setup = "";
   private process?: ChildProcess;
 
-  async start(): Promise<void> {
-    this.nodePort = String(await freePort("127.0.0.31"));
-    this.startNodes();
+  /** Starts the nodes, unless a test needs none, and the console. */
+  async start(hasNodes = true): Promise<void> {
+    this.hasNodes = hasNodes;
+    if (hasNodes) {
+      this.nodePort = String(await freePort("127.0.0.31"));
+      this.startNodes();
+    }
     this.listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
     this.url = `http://${this.listen}`;
     this.setup = await this.serve(/http:\S+\/setup\?token=\S+/);
@@ -43,7 +48,8 @@ export class Console {
 
   /** Starts the process and answers what it prints once it listens. */
   private async serve(said: RegExp): Promise<string> {
-    const words = ["serve", "--data", join(this.folder, "console"), "--listen", this.listen, "--rehearsal", join(this.folder, "rehearsal/cluster.json")];
+    const words = ["serve", "--data", join(this.folder, "console"), "--listen", this.listen];
+    if (this.hasNodes) words.push("--rehearsal", join(this.folder, "rehearsal/cluster.json"));
     this.process = spawn(this.program("trainyard"), words, { stdio: ["ignore", "pipe", "pipe"] });
     return new Promise<string>((done, failed) => {
       let text = "";
