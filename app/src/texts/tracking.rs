@@ -10,8 +10,10 @@ texts! {
     key_made => "Copy it now; it will not be shown again:", "请立即复制，之后不再显示：";
     key_name => "script", "脚本";
     with_swanlab => "A script that uses swanlab", "使用 swanlab 的脚本";
-    with_swanlab_help => "Set three variables; nothing else changes. Any release from 0.6.13 to 0.10.3, also mode=\"offline\" with `swanlab sync` later.", "设置三个环境变量即可，其余不变。支持 0.6.13 至 0.10.3 各版本，也支持 mode=\"offline\" 之后用 swanlab sync 同步。";
+    with_swanlab_help => "Set three variables; nothing else changes. Any release from 0.6.13 to 0.10.3, also mode=\"offline\" and swanlab sync later.", "设置三个环境变量即可，其余不变。支持 0.6.13 至 0.10.3 各版本，也支持 mode=\"offline\" 之后用 swanlab sync 同步。";
     with_swift_help => "The key comes from the variable. For ms-swift up to 4.3.0 install \"swanlab<0.8\".", "密钥取自环境变量。ms-swift 4.3.0 及更早版本请安装 \"swanlab<0.8\"。";
+    with_client => "Without any package", "不安装任何包";
+    with_client_help => "Put the file trainyard.py beside the script; it needs Python's standard library only. It sends in the background, and keeps what cannot be sent for later.", "将 trainyard.py 放在脚本旁，只依赖 Python 标准库。数据在后台发送，暂时发不出的会保留，稍后补发。";
     project => "Project", "项目";
     media => "Media", "媒体";
     no_media => "No images, texts or files were logged.", "没有记录图像、文本或文件。";

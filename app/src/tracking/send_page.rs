@@ -1,4 +1,4 @@
-//! How a script sends its metrics here: with the `swanlab` package as it is, or from ms-swift.
+//! How a script sends its metrics here: with the `swanlab` package as it is, from ms-swift, or with one file of our own.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -70,6 +70,17 @@ fn Ways(shown: Signal<Sending>, key: Memo<Option<String>>) -> impl IntoView {
             variables()
         )
     });
+    let usage = Signal::derive(move || {
+        format!(
+            "from trainyard import Run\n\nwith Run(\"{}\", \"{}\", \"my-run\", config={{\"lr\": 1e-4}}) as run:\n    for step in range(100):\n        run.log({{\"train/loss\": 1 / (step + 1)}}, step=step)\n",
+            origin(),
+            key()
+        )
+    });
+    let client = Signal::derive(move || {
+        let client = shown.with(|s| s.client.replace("http://console:7860", &s.origin));
+        client.replace(NO_KEY, &key())
+    });
     view! {
         <section class="section-body">
             <h2>{t::with_swanlab(language)}</h2>
@@ -80,6 +91,15 @@ fn Ways(shown: Signal<Sending>, key: Memo<Option<String>>) -> impl IntoView {
             <h2>"ms-swift"</h2>
             <p class="soft">{t::with_swift_help(language)}</p>
             <Code text=swift/>
+        </section>
+        <section class="section-body">
+            <h2>{t::with_client(language)}</h2>
+            <p class="soft">{t::with_client_help(language)}</p>
+            <Code text=usage/>
+            <details>
+                <summary>"trainyard.py"</summary>
+                <Code text=client/>
+            </details>
         </section>
     }
 }

@@ -56,6 +56,8 @@ pub async fn list_projects() -> Result<Projects, AppError> {
 pub struct Sending {
     /// `http://host:port`, as this browser reached the console.
     pub origin: String,
+    /// Our own client, one file of Python with places for host and key.
+    pub client: String,
 }
 
 #[server(prefix = "/fn", endpoint = "tracking/ways", input = Json, output = Json)]
@@ -70,5 +72,6 @@ pub async fn ways_to_send() -> Result<Sending, AppError> {
     let host = header("host").unwrap_or_default();
     Ok(Sending {
         origin: format!("{}://{host}", scheme.as_deref().unwrap_or("http")),
+        client: include_str!("../../../docs/clients/trainyard.py").to_owned(),
     })
 }

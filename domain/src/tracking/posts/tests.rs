@@ -103,3 +103,40 @@ fn a_name_is_cut_between_characters() {
     assert_eq!(bounded(&long).len(), NAME_BYTES);
     assert_eq!(bounded(&format!("a{long}")).len(), NAME_BYTES - 1);
 }
+
+/// Neither a body nor what is made of it may panic or hoard, whatever was done to it on the way.
+#[test]
+fn damaged_bodies_of_clients_are_refused_or_read() {
+    let seeds: [&[u8]; 7] = [
+        br#"{"projectId":"p","experimentId":"r","type":"scalar","metrics":[{"index":0,"data":1.0,"create_time":"2026-11-23T23:22:16.529184+00:00","key":"train/loss","epoch":1},{"index":1,"data":"NaN","create_time":"2026-11-23T23:22:17Z","key":"__swanlab__.gpu.0.mem.value"}],"flagId":"f"}"#,
+        br#"{"experimentId":"r","type":"media","metrics":[{"key":"i","index":0,"data":["a.png","b.png"],"more":[{"caption":"x"},null],"create_time":"2026-11-23T23:22:16Z"}]}"#,
+        br#"{"experimentId":"r","type":"log","metrics":[{"level":"ERROR","epoch":8,"message":"Traceback\n \u001b x","create_time":"2026-11-23T23:22:16.529184Z"}]}"#,
+        br#"[{"class":"CUSTOM","type":"FLOAT","key":"train/loss","sectionName":"train","sectionType":"PUBLIC"}]"#,
+        br#"{"config":{"lr":{"value":0.001,"desc":"","sort":0},"m":{"value":{"a":{"b":[1,{}]}}}},"metadata":{"hardware":null,"runtime":{"hostname":"h"}},"requirements":"a==1"}"#,
+        br#"{"name":"exp-1","description":"d","createdAt":"2026-11-23T23:23:24.985079Z","colors":["a","b"],"labels":[{"name":"a"}],"job":"train","cluster":"g1","cuid":"l6v6xd8t"}"#,
+        br#"{"state":"CRASHED","from":"sdk","finishedAt":"2026-11-23T23:23:24.985079Z"}"#,
+    ];
+    fuzzing::run("SwanLab bodies", &seeds, |bytes| {
+        if let Ok(post) = read(bytes, NOW)
+            && let Items::Scalars(batch) = post.items
+        {
+            let points = batch.len();
+            assert_eq!(crate::tracking::system::named(batch, "host").len(), points);
+        }
+        if let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) {
+            let _ = crate::tracking::requests::columns(&value);
+        }
+        if let Ok(profile) = serde_json::from_slice::<crate::tracking::config::Profile>(bytes) {
+            use crate::tracking::config::{merge, merge_metadata, unwrapped};
+            let (mut config, mut metadata) = Default::default();
+            merge(&mut config, &unwrapped(&profile.config.unwrap_or_default()));
+            merge_metadata(&mut metadata, &profile.metadata.unwrap_or_default());
+        }
+        if let Ok(new) = serde_json::from_slice::<crate::tracking::requests::NewExperiment>(bytes) {
+            let _ = new.created_millis();
+        }
+        if let Ok(new) = serde_json::from_slice::<crate::tracking::requests::NewState>(bytes) {
+            let _ = (new.state(), new.finished_millis());
+        }
+    });
+}
