@@ -198,8 +198,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .await?;
         }
     }
-    for n in 0..3 {
-        for series in store.loose_series(&ids[n]).await? {
+    for id in &ids[..3] {
+        for series in store.loose_series(id).await? {
             store.compact(series).await?;
         }
     }
