@@ -207,8 +207,10 @@ def syncs(console, client):
     client.run("offline", name, logs, SWANLAB_API_HOST="http://127.0.0.1:1/api", SWANLAB_API_KEY="")
     assert name not in console.experiments()
     runs = sorted(path for path in logs.iterdir() if path.name.startswith("run-"))
+    # Clients make a new run each time unless they are told; "auto" is the run's own id to the old ones, and any other id to the new.
+    own = ["--id", "auto" if client.minor < 8 else f"offline-{client.minor}"]
     for _ in range(2):
-        done = subprocess.run([client.venv / "bin/swanlab", "sync", "--id", "auto", str(runs[0])], cwd=client.home, env=client.env, capture_output=True,
+        done = subprocess.run([client.venv / "bin/swanlab", "sync", *own, str(runs[0])], cwd=client.home, env=client.env, capture_output=True,
                               text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
     views = [view for view in console.experiments().values() if view["experiment"]["name"].startswith(name)]
