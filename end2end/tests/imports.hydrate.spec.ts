@@ -92,7 +92,8 @@ test("a folder of a node is followed while it grows, and damage is named", async
   const last = recordEnd(captured, 20_000);
   damaged[last + 14] ^= 1;
   writeFileSync(join(folder, name), damaged);
-  await page.goto(`${trainyard.url}/imports`);
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Experiments" }).click();
+  await page.getByRole("link", { name: "Import a run" }).click();
   const path = page.getByLabel("Path");
   await path.fill(join(folder, "nowhere"));
   await page.getByRole("button", { name: "Import and follow" }).click();
