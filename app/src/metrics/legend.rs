@@ -87,8 +87,13 @@ pub fn head(chart: &ChartState, language: Language) -> Option<String> {
         }
         let newest = lines.last()?;
         let Some(at) = at(newest, cursor) else {
-            let odd = newest.non_finite.len();
-            return (odd > 0).then(|| format!("{} {}", count(odd as u64), t::only_odd(language)));
+            // Marks are at most one of a kind in each pixel column; nothing was drawn, so that all points are such.
+            let odd = match range {
+                None => newest.count,
+                Some(_) => newest.non_finite.len() as u64,
+            };
+            let is_odd = !newest.non_finite.is_empty();
+            return is_odd.then(|| format!("{} {}", count(odd), t::only_odd(language)));
         };
         let x = place(&held.x, newest.x[at], language);
         Some(if lines.len() > 1 && !is_restart(&lines) {
