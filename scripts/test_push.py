@@ -59,7 +59,7 @@ def main():
     assert points["train/loss"] == expected, (len(points["train/loss"]), [pair for pair in zip(points["train/loss"], expected) if list(pair[0]) != list(pair[1])][:3])
     assert [value for _, value in points["eval/loss"]][:3] == ["Infinity", "-Infinity", "NaN"], points["eval/loss"][:3]
     view = console.experiments("default")["plain"]
-    assert view["run"]["state"] == "finished", view["run"]
+    assert view["tracked"]["state"] == "finished", view["tracked"]
     print("  every value arrived")
 
     # The console is killed again and again while a script logs, and the script never hears of it.
@@ -81,7 +81,7 @@ def main():
 
     # A script that was killed in mid-run ends as crashed when it says so, and one that fails says so itself.
     assert "ZeroDivisionError" in ended(run("failing", "run.log({'loss': 1.0}, 1)\n1 / 0", console.key, host), code=1)
-    assert console.experiments("default")["failing"]["run"]["state"] == "crashed"
+    assert console.experiments("default")["failing"]["tracked"]["state"] == "crashed"
 
     # Nobody listens: the script ends all the same, its points wait, and are sent later, once.
     console.kill()
