@@ -3,6 +3,8 @@
 source "$(dirname "$0")/common.sh"
 install_build_tools
 install_packages chromium=chromium /usr/sbin/sshd=openssh-server dockerd=docker.io /usr/share/fonts/opentype/noto=fonts-noto-cjk ip=iproute2 npm=npm
+# Debian's python3 makes no environments without this package.
+python3 -c 'import ensurepip' 2>/dev/null || install_packages /nowhere=python3-venv
 scripts/build.sh
 scripts/check.sh
 printf 'integration tests\n'

@@ -16,4 +16,4 @@ if [[ ! ${TENSORBOARD_PYTHON:-} ]]; then
   fi
 fi
 export TENSORBOARD_PYTHON
-cargo test -q -p domain --test tensorboard -- --ignored
+cargo test -q --test tensorboard -- --ignored

@@ -34,10 +34,15 @@ async fn one_of_two_consoles_acts_and_the_next_takes_over() {
         pass(&other).await;
     }
     // The state is stored before the node is asked.
-    while asked_by_one.asked().is_empty() {
-        pass(&one).await;
-        tokio::task::yield_now().await;
-    }
+    let asks = async {
+        while asked_by_one.asked().is_empty() {
+            pass(&one).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), asks)
+        .await
+        .expect("the first one asks");
     assert!(asked_by_other.asked().is_empty(), "the second one acted");
     // The first one's process is gone, the next one holds the folder.
     let next = Console::restart(&one.folder).await;
