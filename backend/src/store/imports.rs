@@ -263,24 +263,18 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::fresh;
+    use super::super::tests::{first_admin, fresh};
     use super::*;
     use crate::clock;
     use crate::store::NewTrackedRun;
     use domain::experiments::Experiment;
-    use domain::ids::UserId;
     use domain::metrics::{Point, SeriesKey};
     use domain::tracking::{RunState, TrackedRun};
 
     /// An import of one run with one file of 100 bytes.
     async fn one(store: &Store) -> (Import, ExperimentId) {
-        let (user, project): (UserId, ProjectId) = (clock::new_id(), clock::new_id());
+        let (user, project) = first_admin(store).await;
         let now = clock::now();
-        store.replace_setup_link("link", now).await.expect("stored");
-        store
-            .insert_first_admin("link", &user, "ada", "hash", &project, "default", now)
-            .await
-            .expect("made");
         let import = Import {
             id: clock::new_id(),
             project_id: project.clone(),

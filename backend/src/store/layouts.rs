@@ -47,25 +47,15 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::fresh;
+    use super::super::tests::{first_admin, fresh};
     use super::*;
     use crate::clock;
 
     #[tokio::test]
     async fn a_layout_is_kept_for_one_person_and_replaced() {
         let (store, _folder) = fresh().await;
-        let (user, other): (UserId, UserId) = (clock::new_id(), clock::new_id());
-        let project: ProjectId = clock::new_id();
-        store
-            .replace_setup_link("t", Timestamp(1))
-            .await
-            .expect("a link");
-        assert!(
-            store
-                .insert_first_admin("t", &user, "ada", "", &project, "p", Timestamp(1))
-                .await
-                .expect("an admin")
-        );
+        let (user, project) = first_admin(&store).await;
+        let other: UserId = clock::new_id();
         assert_eq!(
             store.chart_layout(&user, &project).await.expect("read"),
             Layout::default()

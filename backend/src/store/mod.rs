@@ -124,30 +124,29 @@ pub(crate) mod tests {
         (store, folder)
     }
 
+    /// A first admin and their project.
+    pub(crate) async fn first_admin(
+        store: &Store,
+    ) -> (domain::ids::UserId, domain::ids::ProjectId) {
+        let (user, project) = (crate::clock::new_id(), crate::clock::new_id());
+        let now = domain::time::Timestamp(0);
+        store.replace_setup_link("link", now).await.expect("stored");
+        assert!(
+            store
+                .insert_first_admin("link", &user, "ada", "hash", &project, "default", now)
+                .await
+                .expect("made")
+        );
+        (user, project)
+    }
+
     /// An experiment in the first admin's project.
     pub(crate) async fn experiment(
         store: &Store,
         setup: Option<&domain::experiments::Setup>,
     ) -> (crate::Actor, domain::ids::ExperimentId) {
-        use crate::clock;
-        let (user, project, id): (_, _, domain::ids::ExperimentId) =
-            (clock::new_id(), clock::new_id(), clock::new_id());
-        store
-            .replace_setup_link("link", clock::now())
-            .await
-            .expect("stored");
-        store
-            .insert_first_admin(
-                "link",
-                &user,
-                "ada",
-                "hash",
-                &project,
-                "default",
-                clock::now(),
-            )
-            .await
-            .expect("made");
+        let (user, project) = first_admin(store).await;
+        let id: domain::ids::ExperimentId = crate::clock::new_id();
         sqlx::query("insert into experiments (id, project_id, created_by, name, setup, created_at) values ($1, $2, $3, 'run', $4, 0)")
             .bind(id.as_str())
             .bind(domain::ids::ProjectId::as_str(&project))

@@ -269,7 +269,7 @@ fn hanging_on(references: &[[String; 4]], table: &str, which: &str, deletions: &
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::fresh;
+    use super::super::tests::{first_admin, fresh};
     use super::*;
     use crate::clock;
     use domain::metrics::{Batch, Point, SeriesKey, Source};
@@ -277,23 +277,7 @@ mod tests {
     #[tokio::test]
     async fn a_deleted_experiment_leaves_nothing_and_takes_no_other_with_it() {
         let (store, _folder) = fresh().await;
-        let (user, project) = (clock::new_id(), clock::new_id());
-        store
-            .replace_setup_link("link", Timestamp(0))
-            .await
-            .expect("stored");
-        store
-            .insert_first_admin(
-                "link",
-                &user,
-                "ada",
-                "hash",
-                &project,
-                "default",
-                Timestamp(0),
-            )
-            .await
-            .expect("made");
+        let (user, project) = first_admin(&store).await;
         let insert = async |name: &str| {
             let id: ExperimentId = clock::new_id();
             sqlx::query("insert into experiments (id, project_id, created_by, name, created_at) values ($1, $2, $3, $4, 0)")
@@ -369,23 +353,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_changed_unless_another_has_it() {
         let (store, _folder) = fresh().await;
-        let (user, project) = (clock::new_id(), clock::new_id());
-        store
-            .replace_setup_link("link", Timestamp(0))
-            .await
-            .expect("stored");
-        store
-            .insert_first_admin(
-                "link",
-                &user,
-                "ada",
-                "hash",
-                &project,
-                "default",
-                Timestamp(0),
-            )
-            .await
-            .expect("made");
+        let (user, project) = first_admin(&store).await;
         let mut ids: Vec<ExperimentId> = Vec::new();
         for name in ["a", "b"] {
             ids.push(clock::new_id());

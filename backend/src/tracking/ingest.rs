@@ -64,16 +64,24 @@ pub enum Taken {
     Unreadable(String),
 }
 
+/// Reads a body, a large one on a thread of its own.
+pub(super) async fn read_aside<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> T + Send + 'static,
+) -> Result<T> {
+    if body.len() > LARGE_BYTES {
+        tokio::task::spawn_blocking(move || read(&body))
+            .await
+            .map_err(Error::internal("read a body of metrics"))
+    } else {
+        Ok(read(&body))
+    }
+}
+
 /// Takes a body of `POST /api/house/metrics`.
 pub async fn post(backend: &Backend, actor: &Actor, body: Bytes) -> Result<Taken> {
     let now = clock::now().0;
-    let read = if body.len() > LARGE_BYTES {
-        tokio::task::spawn_blocking(move || posts::read(&body, now))
-            .await
-            .map_err(Error::internal("read a body of metrics"))?
-    } else {
-        posts::read(&body, now)
-    };
+    let read = read_aside(body, move |body| posts::read(body, now)).await?;
     let Post {
         run,
         items,

@@ -12,9 +12,6 @@ use super::{NewRun, find_or_create, ingest, set_state};
 use crate::store::{FoundRun, Origin};
 use crate::{Actor, Backend, Error, Result, clock};
 
-/// Bodies beyond this are read on a thread of their own, so that others are not held up.
-const LARGE_BYTES: usize = 64 << 10;
-
 /// What became of a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pushed {
@@ -34,13 +31,7 @@ pub async fn push(
 ) -> Result<Pushed> {
     actor.needs(Role::Member)?;
     let now = clock::now();
-    let read = if body.len() > LARGE_BYTES {
-        tokio::task::spawn_blocking(move || push::read(&body, now.0))
-            .await
-            .map_err(Error::internal("read a push"))?
-    } else {
-        push::read(&body, now.0)
-    };
+    let read = ingest::read_aside(body, move |body| push::read(body, now.0)).await?;
     let push = read.map_err(Error::Invalid)?;
     let run = find(backend, actor, &push, now).await?;
     describe(backend, &run, &push, now).await?;

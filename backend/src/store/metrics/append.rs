@@ -38,11 +38,7 @@ impl Store {
         {
             return Ok(false);
         }
-        for (key, points) in &batch.0 {
-            append(&mut transaction, origin, key, points).await?;
-        }
-        transaction.commit().await.map_err(failed("commit"))?;
-        self.grew.note(origin.experiment);
+        self.add(transaction, origin, batch).await?;
         Ok(true)
     }
 
@@ -69,12 +65,23 @@ impl Store {
                 return Ok(false);
             }
         }
+        self.add(transaction, origin, batch).await?;
+        Ok(true)
+    }
+
+    /// Ends a transaction that has noted where the points come from.
+    async fn add(
+        &self,
+        mut transaction: Transaction<'_, Sqlite>,
+        origin: &Origin<'_>,
+        batch: &Batch,
+    ) -> Result<()> {
         for (key, points) in &batch.0 {
             append(&mut transaction, origin, key, points).await?;
         }
         transaction.commit().await.map_err(failed("commit"))?;
         self.grew.note(origin.experiment);
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -5,21 +5,11 @@ use domain::comparison::{Cell, Column, Fact, Which};
 use domain::ids::{ExperimentId, ProjectId, UserId};
 use domain::time::Timestamp;
 
-use super::super::tests::fresh;
+use super::super::tests::{first_admin, fresh};
 use super::*;
 use crate::clock;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
-
-async fn project(store: &Store) -> (UserId, ProjectId) {
-    let (user, project) = (clock::new_id(), clock::new_id());
-    store.replace_setup_link("link", NOW).await.expect("stored");
-    store
-        .insert_first_admin("link", &user, "ada", "hash", &project, "default", NOW)
-        .await
-        .expect("made");
-    (user, project)
-}
 
 async fn experiment(
     store: &Store,
@@ -124,7 +114,7 @@ fn all() -> Where {
 #[tokio::test]
 async fn values_follow_what_is_written() {
     let (store, _folder) = fresh().await;
-    let owner = project(&store).await;
+    let owner = first_admin(&store).await;
     let run = experiment(
         &store,
         &owner,
@@ -190,7 +180,7 @@ async fn values_follow_what_is_written() {
 #[tokio::test]
 async fn conditions_find_what_they_say() {
     let (store, _folder) = fresh().await;
-    let owner = project(&store).await;
+    let owner = first_admin(&store).await;
     let one = experiment(
         &store,
         &owner,
@@ -357,7 +347,7 @@ async fn conditions_find_what_they_say() {
 #[tokio::test]
 async fn groups_have_counts_and_means() {
     let (store, _folder) = fresh().await;
-    let owner = project(&store).await;
+    let owner = first_admin(&store).await;
     for (name, model, loss) in [("a", "glm", 1.0), ("b", "glm", 3.0), ("c", "qwen", 5.0)] {
         let id = experiment(&store, &owner, name, &format!(r#"{{"model": "{model}"}}"#)).await;
         metric(&store, &id, 1, "loss", &[loss + 1.0, loss]).await;
@@ -401,7 +391,7 @@ async fn groups_have_counts_and_means() {
 #[tokio::test]
 async fn chosen_columns_are_a_persons_own() {
     let (store, _folder) = fresh().await;
-    let owner = project(&store).await;
+    let owner = first_admin(&store).await;
     assert_eq!(
         store.table_view(&owner.0, &owner.1).await.expect("read"),
         None
@@ -431,7 +421,7 @@ async fn the_first_rows_of_a_table_of_75000_are_there_in_200_ms() {
         .and_then(|n| n.parse().ok())
         .unwrap_or(75_000);
     let (store, folder) = fresh().await;
-    let owner = project(&store).await;
+    let owner = first_admin(&store).await;
     let seeded = Instant::now();
     let mut transaction = store.writer.begin().await.expect("begun");
     for n in 0..count {

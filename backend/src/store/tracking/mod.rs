@@ -249,24 +249,14 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::fresh;
+    use super::super::tests::{first_admin, fresh};
     use super::*;
     use crate::clock;
 
     #[tokio::test]
     async fn a_run_is_known_by_its_slug_and_a_name_that_is_taken_gets_a_number() {
         let (store, _folder) = fresh().await;
-        let (user, project) = (clock::new_id(), clock::new_id());
-        store
-            .replace_setup_link("token", Timestamp(0))
-            .await
-            .expect("stored");
-        assert!(
-            store
-                .insert_first_admin("token", &user, "alice", "x", &project, "p", Timestamp(0))
-                .await
-                .expect("stored")
-        );
+        let (user, project) = first_admin(&store).await;
         let insert = async |slug: &str| {
             let experiment = Experiment {
                 id: clock::new_id(),
