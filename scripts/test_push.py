@@ -3,7 +3,6 @@
 Usage: test_push.py PROGRAM
 """
 import json
-import math
 import pathlib
 import shutil
 import subprocess
@@ -39,7 +38,7 @@ def ended(process, seconds=60, code=0):
 
 def stored(console, name):
     """{series: [(step, value), ...]} with everything that is stored, as the exported file has it."""
-    id = console.experiments("default")[name]["experiment"]["id"]
+    id = console.experiments()[name]["experiment"]["id"]
     answer = console.ask("GET", f"/console/v1/experiments/{id}/points?format=json", None, {"authorization": f"Bearer {console.key}"})
     assert answer.status == 200, answer.text
     return {one["name"]: list(zip(one["steps"], one["values"])) for one in json.loads(answer.text)["series"]}
@@ -58,7 +57,7 @@ def main():
     expected = [(step, 1 / step) for step in range(1, 3001)]
     assert points["train/loss"] == expected, (len(points["train/loss"]), [pair for pair in zip(points["train/loss"], expected) if list(pair[0]) != list(pair[1])][:3])
     assert [value for _, value in points["eval/loss"]][:3] == ["Infinity", "-Infinity", "NaN"], points["eval/loss"][:3]
-    view = console.experiments("default")["plain"]
+    view = console.experiments()["plain"]
     assert view["tracked"]["state"] == "finished", view["tracked"]
     print("  every value arrived")
 
@@ -71,7 +70,7 @@ def main():
             time.sleep(0.0005)
     """, console.key, host)
     for kill in range(10):
-        wait_until("points", 30, lambda: len(stored(console, "killed").get("loss", [])) > kill * 300 if "killed" in console.experiments("default") else False)
+        wait_until("points", 30, lambda: len(stored(console, "killed").get("loss", [])) > kill * 300 if "killed" in console.experiments() else False)
         console.kill()
         console.start()
     ended(process, 120)
@@ -81,7 +80,7 @@ def main():
 
     # A script that was killed in mid-run ends as crashed when it says so, and one that fails says so itself.
     assert "ZeroDivisionError" in ended(run("failing", "run.log({'loss': 1.0}, 1)\n1 / 0", console.key, host), code=1)
-    assert console.experiments("default")["failing"]["tracked"]["state"] == "crashed"
+    assert console.experiments()["failing"]["tracked"]["state"] == "crashed"
 
     # Nobody listens: the script ends all the same, its points wait, and are sent later, once.
     console.kill()
@@ -104,7 +103,7 @@ def main():
     told = ended(run("keyless", "run.log({'loss': 1.0}, 1)", "0" * 21, host))
     assert "401" in told, told
     assert list((folder / "keyless/trainyard").glob("*.json"))
-    assert "keyless" not in console.experiments("default")
+    assert "keyless" not in console.experiments()
 
     # What cannot be read names its field.
     answer = console.ask("POST", "/console/v1/push", json.dumps({"run": "r", "points": [{"steps": [1, 2], "values": {"loss": [1]}}]}),

@@ -2,94 +2,23 @@
 
 Usage: test_swanlab.py PROGRAM RELEASE...   Each release is installed below the target folder once.
 """
-import http.client
 import json
 import math
 import os
 import pathlib
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 
-root = pathlib.Path(__file__).resolve().parent.parent
+from console_under_test import Console, root, wait_until
+
 clients = root / "scripts/swanlab"
 program, *releases = sys.argv[1:]
 folder = pathlib.Path(tempfile.mkdtemp(prefix="trainyard-swanlab-"))
-
-
-def wait_until(what, seconds, ask):
-    """Asks until the answer is true; nothing sleeps longer than it must."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain for {what}")
-        time.sleep(0.05)
-    return answer
-
-
-class Console:
-    """A console of its own, with an account and a key."""
-
-    def __init__(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.log = folder / "console.log"
-        self.start()
-        link = wait_until("the setup link", 20, lambda: re.search(r"token=(\w+)", self.log.read_text()))
-        form = urllib.parse.urlencode({"token": link[1], "name": "alice", "password": "a long password"})
-        answer = self.ask("POST", "/session/setup", form, {"content-type": "application/x-www-form-urlencoded"})
-        cookie = answer.getheader("set-cookie").split(";")[0]
-        made = self.ask("POST", "/console/v1/keys", json.dumps({"name": "test"}), {"content-type": "application/json", "cookie": cookie})
-        self.key = json.loads(made.text)["secret"]
-        assert re.fullmatch(r"[0-9A-Za-z]{21}", self.key), "old clients take only keys of 21 letters and digits"
-
-    def start(self):
-        with open(self.log, "a") as log:
-            self.process = subprocess.Popen([program, "serve", "--data", folder / "data", "--listen", self.listen], stdout=log, stderr=log,
-                                            env={**os.environ, "RUST_LOG": "warn"})
-        wait_until("the console", 20, self.is_up)
-
-    def is_up(self):
-        try:
-            return self.ask("GET", "/health").status == 200
-        except OSError:
-            return False
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def ask(self, method, path, body=None, headers={}):
-        connection = http.client.HTTPConnection(self.listen, timeout=60)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        answer.bytes = answer.read()
-        answer.text = answer.bytes.decode(errors="replace")
-        connection.close()
-        return answer
-
-    def api(self, method, path, body=None, project="demo"):
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "trainyard-project": project}
-        answer = self.ask(method, f"/console/v1{path}", body and json.dumps(body), headers)
-        assert answer.status == 200, f"{method} {path}: {answer.status} {answer.text}"
-        return json.loads(answer.text)
-
-    def experiments(self, project="demo"):
-        return {view["experiment"]["name"]: view for view in self.api("GET", "/experiments", project=project)}
-
-    def points(self, name, series, project="demo", labels={}):
-        """{step: value} as our own API gives them."""
-        id = self.experiments(project)[name]["experiment"]["id"]
-        request = {"series": [{"name": series, "labels": labels}], "width_px": 4000}
-        drawn = self.api("POST", f"/experiments/{id}/draw", request, project)
-        return dict(zip(drawn[0]["steps"], drawn[0]["values"])) if drawn else {}
 
 
 class Client:
@@ -264,7 +193,8 @@ def check(console, release, with_kills):
     print(f"  swanlab {release:<36} passed in {time.monotonic() - begun:.0f} s")
 
 
-console = Console()
+console = Console(program, folder, "demo")
+assert re.fullmatch(r"[0-9A-Za-z]{21}", console.key), "old clients take only keys of 21 letters and digits"
 try:
     only = os.environ.get("SWANLAB_TEST")
     for at, release in enumerate(releases):

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
-import { mkdirSync } from "node:fs";
 import { Api } from "./api.ts";
 import { Console } from "./console.ts";
+import { note, picture as save } from "./pictures.ts";
 
 /** The table of experiments and the compare page, over runs that a script pushed. */
 const trainyard = new Console();
@@ -36,29 +36,12 @@ test.beforeAll(async ({ browser }) => {
   for (const [at, lr] of [1e-4, 1e-4, 5e-4, 5e-4].entries()) await push(api, `run-${at}`, lr, at, 1 + at / 10);
   await push(api, LONG, 2e-4, 9, 0.5);
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.text().includes("panicked")) problems.push(`${page.url()}: ${message.text()}`);
-  });
+  note(page, problems);
   await api.logIn(page);
 });
 test.afterAll(async () => trainyard.stop());
 
-/** Desktop and phone, light and dark; nothing sticks out sideways. */
-async function picture(name: string): Promise<void> {
-  const folder = "test-results/pages";
-  mkdirSync(folder, { recursive: true });
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const [size, width, height] of [["desktop", 1280, 800], ["phone", 390, 844]] as const) {
-      await page.setViewportSize({ width, height });
-      await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png`, fullPage: true });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-}
+const picture = (name: string) => save(page, "pages", name);
 
 const names = () => page.locator(".runs tbody .run-name > a");
 

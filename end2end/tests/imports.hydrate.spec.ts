@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path";
 import { Api } from "./api.ts";
 import { Console } from "./console.ts";
+import { note } from "./pictures.ts";
 
 // Runs that TensorBoard's writer wrote: uploaded from this computer, and followed on a node, damaged and whole.
 const trainyard = new Console();
@@ -26,10 +27,7 @@ test.beforeAll(async ({ browser }) => {
   await trainyard.start();
   api = await Api.setUp(trainyard);
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.text().includes("panicked")) problems.push(`${page.url()}: ${message.text()}`);
-  });
+  note(page, problems);
   await api.logIn(page);
 });
 test.afterAll(async () => trainyard.stop());

@@ -1,8 +1,9 @@
 import { type Page, expect, test } from "@playwright/test";
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Api, type Prepared } from "./api.ts";
 import { Console } from "./console.ts";
+import { note, picture as save } from "./pictures.ts";
 
 // The log view: a long log at its end, found in, gone through, coloured, copied and downloaded; and one that grows.
 const trainyard = new Console();
@@ -47,10 +48,7 @@ test.beforeAll(async ({ browser }) => {
   path = join(trainyard.home(), found);
   write();
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["clipboard-read", "clipboard-write"] })).newPage();
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.text().includes("panicked")) problems.push(`${page.url()}: ${message.text()}`);
-  });
+  note(page, problems);
   await api.logIn(page);
 });
 test.afterAll(async () => trainyard.stop());
@@ -59,20 +57,7 @@ test.describe.configure({ mode: "serial" });
 const log = () => page.getByRole("log");
 const field = () => page.getByRole("searchbox");
 
-async function picture(name: string): Promise<void> {
-  const folder = "test-results/logs";
-  mkdirSync(folder, { recursive: true });
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const [size, width, height] of [["desktop", 1280, 800], ["phone", 390, 844]] as const) {
-      await page.setViewportSize({ width, height });
-      await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png`, fullPage: true });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-}
+const picture = (name: string) => save(page, "logs", name);
 
 test("a long log opens at its end, with numbers, colours and collapsed progress bars", async () => {
   await page.goto(`${trainyard.url}/jobs/${job}`);

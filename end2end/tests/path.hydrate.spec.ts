@@ -1,7 +1,7 @@
 import { type Page, expect, test } from "@playwright/test";
-import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { Console } from "./console.ts";
+import { note, picture as save } from "./pictures.ts";
 
 const trainyard = new Console();
 
@@ -16,29 +16,10 @@ let begun = 0;
 
 test.beforeAll(async ({ browser }) => {
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-  // A trap in wasm says only "unreachable"; the panic hook has told the console why, a moment before.
-  page.on("console", (message) => {
-    if (message.text().includes("panicked")) problems.push(`${page.url()}: ${message.text()}`);
-  });
+  note(page, problems);
 });
 
-/** The same page as a desktop and a phone, light and dark, in both languages. */
-async function picture(name: string): Promise<void> {
-  const folder = "test-results/pages";
-  mkdirSync(folder, { recursive: true });
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const [size, width, height] of [["desktop", 1280, 800], ["phone", 390, 844]] as const) {
-      await page.setViewportSize({ width, height });
-      await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png`, fullPage: true });
-      // Nothing may stick out sideways on a phone.
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-}
+const picture = (name: string) => save(page, "pages", name);
 
 test("the one-time link makes the admin account and leads home", async () => {
   begun = Date.now();

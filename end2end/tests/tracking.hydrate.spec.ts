@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { Api } from "./api.ts";
 import { Console } from "./console.ts";
+import { note } from "./pictures.ts";
 
 // A script of a real, unmodified swanlab client is sent here as the page says, and looked at: charts, lines, pictures, texts.
 const root = resolve(import.meta.dirname, "../..");
@@ -18,10 +19,7 @@ test.beforeAll(async ({ browser }) => {
   await trainyard.start();
   const api = await Api.setUp(trainyard);
   page = await (await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["clipboard-read", "clipboard-write"] })).newPage();
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.text().includes("panicked")) problems.push(`${page.url()}: ${message.text()}`);
-  });
+  note(page, problems);
   await api.logIn(page);
 });
 test.afterAll(async () => trainyard.stop());
