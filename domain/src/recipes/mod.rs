@@ -5,8 +5,11 @@ pub mod command;
 pub mod extra;
 pub mod fields;
 pub mod launch;
+pub mod memory;
 pub mod presets;
+pub mod settings;
 pub mod version;
+pub mod world;
 
 use serde::{Deserialize, Serialize};
 
