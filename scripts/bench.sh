@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what the issues give figures for and writes docs/benchmarks.md and .json. BENCH_ONLY=console or metrics measures one half; the
+# Measures what the issues give figures for and writes docs/benchmarks.md and .json. BENCH_ONLY=console, metrics or launch measures one part; the
 # rows of the other stay, with their day.
 source "$(dirname "$0")/common.sh"
 install_build_tools
@@ -12,3 +12,4 @@ if [[ ${BENCH_ONLY:-metrics} == metrics ]]; then
   scripts/bench/peers.sh "$target/peers"
   python3 scripts/bench/metrics.py "$target"
 fi
+[[ ${BENCH_ONLY:-launch} != launch ]] || python3 scripts/bench/estimate.py "$target"

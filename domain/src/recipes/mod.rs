@@ -7,6 +7,7 @@ pub mod fields;
 pub mod launch;
 pub mod memory;
 pub mod presets;
+pub mod rules;
 pub mod settings;
 pub mod version;
 pub mod world;

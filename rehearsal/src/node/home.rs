@@ -65,6 +65,8 @@ fn packages(ms_swift: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
             ("megatron_core", "0.16.1"),
             ("mcore_bridge", "1.6.5"),
             ("torch", "2.8.0"),
+            ("transformer_engine", "2.8.0"),
+            ("flash_attn", "2.8.3"),
             ("transformers", "4.57.6"),
             ("peft", "0.18.0"),
             ("modelscope", "1.31.0"),
@@ -75,6 +77,8 @@ fn packages(ms_swift: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
         "3.9.3" => &[
             ("megatron_core", "0.13.1"),
             ("torch", "2.6.0"),
+            ("transformer_engine", "2.6.0"),
+            ("flash_attn", "2.7.4"),
             ("transformers", "4.55.4"),
             ("peft", "0.17.1"),
             ("modelscope", "1.30.0"),
