@@ -8,6 +8,7 @@ pub mod launch;
 pub mod memory;
 pub mod presets;
 pub mod rules;
+pub mod script;
 pub mod settings;
 pub mod version;
 pub mod world;
