@@ -1,12 +1,15 @@
 //! Recipes: a version-neutral description of a training run, and the dialects that render it.
 
+pub mod arguments;
 pub mod arithmetic;
 pub mod command;
+pub mod dialects;
 pub mod extra;
 pub mod fields;
 pub mod launch;
 pub mod memory;
 pub mod presets;
+pub mod review;
 pub mod rules;
 pub mod script;
 pub mod settings;
