@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod memory;
 pub mod router;
 pub mod routes;
+pub mod script;
 pub mod settings;
 pub mod shutdown;
 pub mod start;

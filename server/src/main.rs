@@ -18,8 +18,9 @@ fn main() -> ExitCode {
         Command::Demo { setup } => {
             on_runtime(async move { server::tour::print(&setup).await }).report()
         }
-        // Reads files and ends: it needs no runtime.
+        // These read files and end: they need no runtime.
         Command::Inspect(inspect) => server::inspect::run(&inspect),
+        Command::Script(script) => server::script::run(&script),
     }
 }
 

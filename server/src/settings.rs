@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::inspect::Inspect;
+use crate::script::Script;
 
 /// Trainyard: fine-tune language models with Megatron-SWIFT on your own GPU nodes, from a browser.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub enum Command {
     Serve(Serve),
     /// Say what tfevents files, a logging.jsonl or a train log hold; needs no console.
     Inspect(Inspect),
+    /// Say what a train.sh tells ms-swift, what is wrong with it, and what it is in another release; runs nothing.
+    Script(Script),
     /// Walk the whole path through a fresh console's HTTP API: convert, train, gather, export, deploy, ask.
     Demo {
         /// The one-time link that the console printed.
