@@ -1,7 +1,7 @@
 //! The arguments of ms-swift's commands as data: name, type, default, choices, by release.
 //!
-//! The tables of 3.9.3 and 4.6.0 are whole and were read from those releases; for what lies between, what is known to have changed is
-//! laid over the nearer one, and the table says that it is not whole. A table read from a node (`probe`) has the same shape.
+//! Eleven releases from 3.9.3 to 4.6.0 are known whole, one of each minor version; of any other, the newest before it stands in and says
+//! that it is not whole. A table read from a node (`probe`) has the same shape.
 //! They are large: nothing that runs in a browser may reach them.
 
 pub mod kind;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use kind::{Kind, Wrong};
-pub use tables::{GENERATIONS, table};
+pub use tables::{GENERATIONS, releases, table};
 
 /// One argument of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,14 +216,48 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_between_is_the_nearer_list_with_what_is_known_to_have_changed() {
-        assert!(of("3.9.3").command("megatron export").is_none());
-        assert!(of("3.10.3").find("megatron export", "to_hf").is_some());
+    fn what_lies_between_was_read_from_its_own_release() {
+        assert_eq!(
+            releases().collect::<Vec<_>>(),
+            [
+                "3.9.3", "3.10.3", "3.11.3", "3.12.6", "4.0.4", "4.1.3", "4.2.3", "4.3.2", "4.4.2",
+                "4.5.3", "4.6.0"
+            ]
+        );
+        let count =
+            |version: &str, command: &str| of(version).command(command).map(<[Argument]>::len);
+        assert_eq!(count("3.9.3", "megatron export"), None);
+        for (version, sft, export) in [
+            ("3.10.3", 310, 314),
+            ("3.11.3", 394, 398),
+            ("3.12.6", 412, 416),
+            ("4.0.4", 353, 356),
+            ("4.1.3", 365, 368),
+            ("4.3.2", 391, 394),
+            ("4.5.3", 409, 412),
+        ] {
+            assert_eq!(
+                (
+                    count(version, "megatron sft"),
+                    count(version, "megatron export")
+                ),
+                (Some(sft), Some(export)),
+                "{version}"
+            );
+        }
         assert!(
-            !of("3.10.3").is_whole
-                && !of("4.3.0").is_whole
+            of("3.11.0").is_whole
                 && of("4.6.1").is_whole
-                && of("3.9.0").is_whole
+                && !of("4.7.0").is_whole
+                && !of("3.13.0").is_whole
+        );
+        assert_eq!(
+            (
+                of("4.7.0").release.as_str(),
+                of("3.13.0").release.as_str(),
+                of("2.0.0").release.as_str()
+            ),
+            ("4.6.0", "3.12.6", "3.12.6")
         );
         let default = |version: &str, name: &str| {
             of(version)

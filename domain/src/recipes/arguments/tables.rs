@@ -10,7 +10,7 @@ use super::{Argument, Listed, Table};
 
 const FIRST: &str = include_str!("../../../fixtures/cli/ms-swift-3.9.3.json");
 const NEWEST: &str = include_str!("../../../fixtures/cli/ms-swift-4.6.0.json");
-const CHANGES: &str = include_str!("../../../fixtures/cli/changes-3.10-3.12.json");
+const CHANGES: &str = include_str!("../../../fixtures/cli/changes.json");
 
 /// A release of each generation, by which its arguments are told.
 pub const GENERATIONS: [(Generation, Version); 4] = [
@@ -28,118 +28,125 @@ const fn version(major: u32, minor: u32, patch: u32) -> Version {
     }
 }
 
+/// Lists as changes to a neighbour's; a base stands before what is built on it.
 #[derive(Deserialize)]
 struct Changes {
-    new_commands: Vec<NewCommand>,
-    removed: Vec<Removed>,
-    added: Vec<Added>,
+    releases: Vec<Release>,
 }
 
 #[derive(Deserialize)]
-struct NewCommand {
-    since: String,
-    command: String,
-    like: String,
+struct Release {
+    release: String,
+    base: String,
+    commands: BTreeMap<String, Changed>,
 }
 
 #[derive(Deserialize)]
-struct Removed {
-    since: String,
-    name: String,
+struct Changed {
+    /// A command that the base has not: this release's list of that one.
+    like: Option<String>,
+    #[serde(default)]
+    removed: Vec<String>,
+    #[serde(default)]
+    set: Vec<Listed>,
 }
 
-#[derive(Deserialize)]
-struct Added {
-    since: String,
-    /// The one command that has it; else every training command and `megatron export`.
-    only: Option<String>,
-    #[serde(flatten)]
-    argument: Listed,
-}
-
-fn bundled(json: &str) -> Table {
-    // The files are part of the program; a test reads them all.
-    Table::read(json).unwrap_or_else(|_| Table {
-        release: String::new(),
-        is_whole: false,
-        commands: BTreeMap::new(),
-    })
+/// Every known release by (major, minor), and the newest of each line of 3.x and 4.x for what is newer still.
+struct Tables {
+    known: BTreeMap<(u32, u32), Table>,
+    /// For releases that are not known: their nearest older list, marked as not whole.
+    newer: BTreeMap<u32, Table>,
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let first = bundled(FIRST);
-    let newest = bundled(NEWEST);
+    // The files are part of the program; a test reads them all.
+    let mut by_release: BTreeMap<String, Table> = [FIRST, NEWEST]
+        .iter()
+        .filter_map(|json| Table::read(json).ok())
+        .map(|table| (table.release.clone(), table))
+        .collect();
     let changes: Changes = serde_json::from_str(CHANGES).unwrap_or(Changes {
-        new_commands: Vec::new(),
-        removed: Vec::new(),
-        added: Vec::new(),
+        releases: Vec::new(),
     });
-    let of = |minor: u32| changed(&first, &changes, version(3, minor, 0));
-    // 4.0 still accepts `train_type`; whatever else differs before 4.6 is not known.
-    let other_4x = Table {
-        is_whole: false,
-        ..newest.clone()
-    };
-    Tables {
-        between: [of(10), of(11), of(12)],
-        first,
-        newest,
-        other_4x,
+    for release in changes.releases {
+        if let Some(base) = by_release.get(&release.base) {
+            let table = changed(base, release);
+            by_release.insert(table.release.clone(), table);
+        }
     }
+    let mut known = BTreeMap::new();
+    for (release, table) in by_release {
+        if let Some(version) = Version::parse(&release) {
+            known.insert((version.major, version.minor), table);
+        }
+    }
+    let newer = known
+        .iter()
+        .map(|((major, _), table)| {
+            let table = Table {
+                is_whole: false,
+                ..table.clone()
+            };
+            (*major, table)
+        })
+        .collect();
+    Tables { known, newer }
 });
 
-struct Tables {
-    first: Table,
-    /// 3.10, 3.11, 3.12
-    between: [Table; 3],
-    newest: Table,
-    other_4x: Table,
-}
+static NOTHING: Table = Table {
+    release: String::new(),
+    is_whole: false,
+    commands: BTreeMap::new(),
+};
 
-/// What is known of a release. Before 3.9 nothing is, and the list of 3.9.3 stands in.
+/// The list of a release; of one that is not known, the newest of its line before it, which then is not whole.
 pub fn table(version: Version) -> &'static Table {
-    match (version.major, version.minor) {
-        (3, 10) => &TABLES.between[0],
-        (3, 11) => &TABLES.between[1],
-        (3, 12..) => &TABLES.between[2],
-        (4, 6) => &TABLES.newest,
-        (4.., _) => &TABLES.other_4x,
-        _ => &TABLES.first,
-    }
+    let tables = &*TABLES;
+    tables
+        .known
+        .get(&(version.major, version.minor))
+        .or_else(|| {
+            tables
+                .newer
+                .range(..=version.major)
+                .next_back()
+                .map(|(_, table)| table)
+        })
+        .or_else(|| tables.newer.values().next())
+        .unwrap_or(&NOTHING)
 }
 
-fn changed(base: &Table, changes: &Changes, at: Version) -> Table {
-    let holds = |since: &str| Version::parse(since).is_some_and(|since| since <= at);
-    let mut commands = base.commands.clone();
-    for new in changes.new_commands.iter().filter(|new| holds(&new.since)) {
-        if let Some(like) = commands.get(&new.like).cloned() {
-            commands.insert(new.command.clone(), like);
+/// Every release whose whole list is known, oldest first.
+pub fn releases() -> impl Iterator<Item = &'static str> {
+    TABLES.known.values().map(|table| table.release.as_str())
+}
+
+fn changed(base: &Table, release: Release) -> Table {
+    let mut commands: BTreeMap<String, Vec<Argument>> = BTreeMap::new();
+    // What is like another command comes after it.
+    let (like, own): (Vec<_>, Vec<_>) = release
+        .commands
+        .into_iter()
+        .partition(|(_, change)| change.like.is_some());
+    for (command, change) in own.into_iter().chain(like) {
+        let mut list = match &change.like {
+            Some(other) => commands.get(other).cloned(),
+            None => base.commands.get(&command).cloned(),
         }
-    }
-    for (command, list) in &mut commands {
-        if !command.starts_with("megatron ") {
-            continue;
-        }
-        list.retain(|argument| {
-            !changes
-                .removed
-                .iter()
-                .any(|removed| holds(&removed.since) && removed.name == argument.name)
-        });
-        for added in changes.added.iter().filter(|added| holds(&added.since)) {
-            if added.only.as_ref().is_some_and(|only| only != command) {
-                continue;
-            }
-            let argument = Argument::from(added.argument.clone());
+        .unwrap_or_default();
+        list.retain(|argument| !change.removed.contains(&argument.name));
+        for listed in change.set {
+            let argument = Argument::from(listed);
             match list.iter_mut().find(|known| known.name == argument.name) {
                 Some(known) => *known = argument,
                 None => list.push(argument),
             }
         }
+        commands.insert(command, list);
     }
     Table {
-        release: format!("{}.{}", at.major, at.minor),
-        is_whole: false,
+        release: release.release,
+        is_whole: true,
         commands,
     }
 }

@@ -106,8 +106,6 @@ const SAME_MEANING: &[&str] = &[
     "top_k",
     "top_p",
     "repetition_penalty",
-    // Its default before 4.x is not known.
-    "data_sharding",
     // None picks by engine.
     "infer_backend",
     "vllm_use_async_engine",
@@ -390,7 +388,10 @@ pub fn flipped(command: &str, from: Version, to: Version) -> Vec<(&'static str, 
     };
     let mut flips = Vec::new();
     for argument in target {
-        if SAME_MEANING.contains(&argument.name.as_str()) {
+        // The model's shape is the model's own affair.
+        if SAME_MEANING.contains(&argument.name.as_str())
+            || missing::STRUCTURE.contains(&argument.name.as_str())
+        {
             continue;
         }
         let meant = match source.iter().find(|own| own.name == argument.name) {
@@ -441,6 +442,9 @@ fn matters(command: &str, name: &str, given: &[(String, Option<Vec<String>>)]) -
     match name {
         "beta" => {
             command == "megatron rlhf" && matches!(value("rlhf_type"), Some("dpo" | "kto") | None)
+        }
+        "scale_rewards" | "kl_in_reward" => {
+            command == "megatron rlhf" && value("rlhf_type") == Some("grpo")
         }
         "max_length" => command != "swift export" || value("to_cached_dataset") == Some("true"),
         // Before 4.x an empty thinking block was always trained.

@@ -23,6 +23,19 @@ const UNLISTED: &[&str] = &[
     "web_ui",
 ];
 
+/// `--config FILE` from here on …
+const FIRST_WITH_CONFIG: Version = Version {
+    major: 3,
+    minor: 10,
+    patch: 0,
+};
+/// … and a file as first word from here on instead.
+const FIRST_WITH_FILE: Version = Version {
+    major: 4,
+    minor: 2,
+    patch: 0,
+};
+
 pub fn check(
     given: &Script,
     new: &Script,
@@ -182,7 +195,7 @@ impl Checker<'_> {
         let is_file = [".yaml", ".yml", ".json"]
             .iter()
             .any(|end| text.ends_with(end));
-        is_file && (self.to.major, self.to.minor) >= (4, 2)
+        is_file && self.to >= FIRST_WITH_FILE
     }
 
     /// The n-th flag of this name in the script that was given.
@@ -268,6 +281,10 @@ impl Checker<'_> {
         let command = self.program.name.as_str();
         let name = flag.name.as_str();
         let release = &self.list.release;
+        // A file of arguments, taken before they are parsed.
+        if name == "config" && self.to >= FIRST_WITH_CONFIG && self.to < FIRST_WITH_FILE {
+            return Vec::new();
+        }
         // The twin of a switch that is on by default.
         if let Some(plain) = name.strip_prefix("no_")
             && flag.values.is_empty()
