@@ -8,7 +8,6 @@ use domain::language::Text;
 use domain::nodes::NodeView;
 use domain::nodes::place::path_on;
 use domain::people::Role;
-use domain::recipes::Tuner;
 use domain::recipes::command::{self, Export};
 use domain::recipes::launch::folder_name;
 use domain::recipes::version::Version;
@@ -179,7 +178,7 @@ pub async fn export(
     } else {
         absolute("output", &options.output)?
     };
-    let is_lora = owned.setup.recipe.tuner == Tuner::Lora;
+    let is_lora = owned.setup.recipe.tuner.is_lora();
     let words = Export {
         model: &model,
         mcore_model: if is_lora {

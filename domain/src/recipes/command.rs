@@ -3,9 +3,11 @@
 //! Flags whose defaults flip between releases (`finetune`, `save_safetensors`, …) are always written, so that the same recipe means
 //! the same everywhere. Names per generation: ms-swift `megatron/argument(s)/*.py`.
 
+use super::dialects::{self, Change, NEUTRAL};
 use super::fields::number;
 use super::version::{Generation, Version};
-use super::{Length, Recipe, Tuner};
+use super::{Length, Recipe};
+use crate::finding::Weight;
 use crate::language::Text;
 use crate::shell::quote;
 
@@ -139,25 +141,59 @@ pub const ALWAYS_WRITTEN: &[&str] = &[
     "add_version",
 ];
 
-/// `megatron sft` for 4.x.
+/// A training command in the dialect of a release; what a release cannot do at all is refused, what else is lost `fit` says.
 pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Command, Text> {
-    if version.generation() != Some(Generation::G3) {
-        return Err(not_spoken(version));
+    version.generation().ok_or_else(|| not_spoken(version))?;
+    let carried = carry(recipe, &neutral(train, recipe), version);
+    if let Some(stopping) = carried
+        .steps
+        .iter()
+        .find(|step| step.weight == Change::Lost(Weight::Stops))
+    {
+        return Err(stopping.text.clone());
     }
-    let mut command = Command::new(&["megatron", "sft"]);
+    let mut command = Command::new(&["megatron", recipe.method.command().0]);
+    command.flags = carried.flags;
+    Ok(command)
+}
+
+/// The flags of a training, carried from version-neutral words into those of a release.
+pub(super) fn carry(
+    recipe: &Recipe,
+    neutral: &[(String, Vec<String>)],
+    version: Version,
+) -> dialects::Carried {
+    let flags: Vec<(String, Option<Vec<String>>)> = neutral
+        .iter()
+        .map(|(name, values)| (name.clone(), Some(values.clone())))
+        .collect();
+    dialects::carry(
+        &format!("megatron {}", recipe.method.command().0),
+        &flags,
+        NEUTRAL,
+        version,
+    )
+}
+
+/// The flags of a training in version-neutral words.
+pub(super) fn neutral(train: &Train<'_>, recipe: &Recipe) -> Vec<(String, Vec<String>)> {
+    let (sub, preference) = recipe.method.command();
+    let mut command = Command::new(&["megatron", sub]);
+    if let Some(preference) = preference {
+        command.flag("rlhf_type", preference);
+    }
     command
         .flag("model", train.model)
         .flag("mcore_model", train.mcore_model)
         .flag("dataset", train.dataset);
     command.flag("split_dataset_ratio", recipe.split_dataset_ratio);
-    match recipe.tuner {
-        Tuner::Lora => command
-            .flag("tuner_type", "lora")
+    command.flag("tuner_type", recipe.tuner.word());
+    if recipe.tuner.is_lora() {
+        command
             .flag("lora_rank", recipe.lora_rank)
             .flag("lora_alpha", recipe.lora_alpha)
-            .flag("target_modules", "all-linear"),
-        Tuner::Full => command.flag("tuner_type", "full"),
-    };
+            .flag("target_modules", "all-linear");
+    }
     match recipe.length {
         Length::Epochs(epochs) => command.flag("num_train_epochs", epochs),
         Length::Iterations(count) => command.flag("train_iters", count),
@@ -181,15 +217,27 @@ pub fn train(train: &Train<'_>, recipe: &Recipe, version: Version) -> Result<Com
         // From the converted weights at iteration 0; shards stay MCore, so that gather and export have work to do.
         .flag("finetune", true)
         .flag("save_safetensors", false)
+        // Their defaults differ between releases: written out, a recipe means the same on each.
+        .flag("moe_grouped_gemm", true)
+        .flag("cross_entropy_loss_fusion", true)
         .flag("no_save_optim", false)
         .flag("no_save_rng", false)
         .flag("report_to", "tensorboard")
         .flag("output_dir", train.output);
-    // One that a person writes stands in place of ours.
-    let is_extra = |flag: &str| recipe.extra.iter().any(|(name, _)| name == flag);
+    // One that a person writes stands in place of ours, under whichever name.
+    let is_extra = |flag: &str| {
+        recipe.extra.iter().any(|(name, _)| {
+            let name = name.replace('-', "_");
+            name == flag || dialects::synonyms("megatron sft", flag).contains(&name.as_str())
+        })
+    };
     command.flags.retain(|(flag, _)| !is_extra(flag));
-    command.flags.extend(recipe.extra.iter().cloned());
-    Ok(command)
+    let extra = recipe
+        .extra
+        .iter()
+        .map(|(name, values)| (name.replace('-', "_"), values.clone()));
+    command.flags.extend(extra);
+    command.flags
 }
 
 #[cfg(test)]
@@ -250,7 +298,14 @@ mod tests {
             let has_field = fields::ALL.iter().any(|field| field.flag == flag);
             let is_refused = ALWAYS_WRITTEN.contains(&flag.as_str());
             assert!(
-                has_field || is_refused || flag == "target_modules",
+                has_field
+                    || is_refused
+                    || [
+                        "target_modules",
+                        "moe_grouped_gemm",
+                        "cross_entropy_loss_fusion"
+                    ]
+                    .contains(&flag.as_str()),
                 "{flag}"
             );
         }
@@ -265,6 +320,38 @@ mod tests {
             .filter(|(flag, _)| flag == "target_modules");
         let named: Vec<_> = named.map(|(_, values)| values.as_slice()).collect();
         assert_eq!(named, [["linear_qkv".to_owned()]]);
+    }
+
+    #[test]
+    fn every_preset_is_a_command_of_every_generation_that_can() {
+        for (_, release) in super::super::arguments::GENERATIONS {
+            for preset in presets::ALL {
+                let recipe = (preset.recipe)();
+                let command = match train(&training(), &recipe, release) {
+                    Ok(command) => command,
+                    Err(why) => panic!("{release} {}: {why}", preset.key),
+                };
+                let table = super::super::arguments::table(release);
+                let name = command.program.join(" ");
+                for (flag, values) in &command.flags {
+                    let argument = table
+                        .find(&name, flag)
+                        .unwrap_or_else(|| panic!("{release} {name} --{flag}"));
+                    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                    let is_grpo_of_old =
+                        flag == "rlhf_type" && values == ["grpo"] && release < version("3.11.0");
+                    assert!(
+                        is_grpo_of_old || argument.check(&values).is_none(),
+                        "{release} {name} --{flag} {values:?}"
+                    );
+                }
+                let written = |flag: &str| command.flags.iter().any(|(name, _)| name == flag);
+                for flag in ["finetune", "moe_grouped_gemm", "cross_entropy_loss_fusion"] {
+                    assert!(written(flag), "{release} {}: --{flag}", preset.key);
+                }
+                assert_eq!(written("save_safetensors"), release > version("3.9.3"));
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@ use super::command::ALWAYS_WRITTEN;
 use super::fields;
 use crate::finding::Finding;
 
+/// The name of the form's input for them.
+pub const FIELD: &str = "extra";
+
 /// Extra arguments as a person types them, `--flag value value …`, read by the shell's rules of quoting.
 pub fn read(text: &str) -> Result<Vec<(String, Vec<String>)>, Finding> {
     let words = shell_words::split(text).map_err(|_| {
@@ -73,6 +76,28 @@ pub fn read(text: &str) -> Result<Vec<(String, Vec<String>)>, Finding> {
     Ok(flags)
 }
 
+/// The text with this argument at these values; None takes it out. What cannot be read is left, and the argument put behind it.
+pub fn with(text: &str, name: &str, values: Option<&[String]>) -> String {
+    let Ok(mut all) = read(text) else {
+        let added = values
+            .map(|values| write(&[(name.to_owned(), values.to_vec())]))
+            .unwrap_or_default();
+        return [text.trim_end(), &added].join(" ").trim().to_owned();
+    };
+    let at = all
+        .iter()
+        .position(|(flag, _)| flag.replace('-', "_") == name);
+    match (at, values) {
+        (Some(at), Some(values)) => all[at].1 = values.to_vec(),
+        (Some(at), None) => {
+            all.remove(at);
+        }
+        (None, Some(values)) => all.push((name.to_owned(), values.to_vec())),
+        (None, None) => {}
+    }
+    write(&all)
+}
+
 /// The extra arguments as a person would type them.
 pub fn write(extra: &[(String, Vec<String>)]) -> String {
     let words = extra.iter().map(|(flag, values)| {
@@ -87,6 +112,23 @@ pub fn write(extra: &[(String, Vec<String>)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_argument_is_set_and_taken_out_by_its_name() {
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| (*word).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(with("", "a", Some(&words(&["x y", "z"]))), "--a 'x y' z");
+        assert_eq!(
+            with("--b-c 1 --a 2", "b_c", Some(&words(&["3"]))),
+            "--b-c 3 --a 2"
+        );
+        assert_eq!(with("--b 1 --a 2", "b", None), "--a 2");
+        assert_eq!(with("--b 'x", "a", Some(&words(&["1"]))), "--b 'x --a 1");
+    }
 
     #[test]
     fn extra_arguments_keep_their_words() {

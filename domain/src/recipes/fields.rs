@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::{Length, Recipe, Tuner};
+use super::{Length, Method, Recipe, Tuner};
 use crate::finding::Finding;
 
 /// What may be written into a field.
@@ -64,14 +64,25 @@ const RATE: Kind = Kind::Real(0.0, 1.0);
 /// All of them, in the order of the form.
 pub const ALL: &[Field] = &[
     field(
+        "method",
+        Group::Tuning,
+        Kind::Choice(&["sft", "pt", "dpo", "kto", "grpo"]),
+        "rlhf_type",
+        ("Learns from", "训练目标"),
+        (
+            "sft: conversations; pt: plain text; dpo: pairs of answers; kto: answers marked good or bad; grpo: rewards, from 3.11 on.",
+            "sft：对话；pt：纯文本；dpo：成对回答；kto：标注好坏的回答；grpo：奖励，3.11 起支持。",
+        ),
+    ),
+    field(
         "tuner",
         Group::Tuning,
-        Kind::Choice(&["lora", "full"]),
+        Kind::Choice(&["lora", "full", "lora_llm"]),
         "tuner_type",
         ("Method", "训练方式"),
         (
-            "LoRA trains small added matrices; full trains every weight and needs about 14 bytes per parameter.",
-            "LoRA 只训练附加的小矩阵；全参训练更新全部权重，每个参数约需 14 字节。",
+            "LoRA trains small added matrices; full trains every weight and needs about 14 bytes per parameter; lora_llm (4.x) adds matrices to the language part and trains the rest whole.",
+            "LoRA 只训练附加的小矩阵；全参训练更新全部权重，每个参数约需 14 字节；lora_llm（4.x）只对语言部分用 LoRA，其余全参训练。",
         ),
     ),
     field(
@@ -304,12 +315,9 @@ pub fn write(recipe: &Recipe) -> BTreeMap<String, String> {
         Length::Epochs(count) => ("epochs", u64::from(count)),
         Length::Iterations(count) => ("iterations", count),
     };
-    let tuner = match recipe.tuner {
-        Tuner::Lora => "lora",
-        Tuner::Full => "full",
-    };
     [
-        ("tuner", tuner.to_owned()),
+        ("method", recipe.method.word().to_owned()),
+        ("tuner", recipe.tuner.word().to_owned()),
         ("learning_rate", number(recipe.learning_rate)),
         ("min_learning_rate", number(recipe.min_learning_rate)),
         ("warmup_fraction", number(recipe.warmup_fraction)),
@@ -358,10 +366,11 @@ pub fn read(
     }
     let length = reader.number("length");
     let recipe = Recipe {
-        tuner: if reader.text("tuner") == "full" {
-            Tuner::Full
-        } else {
-            Tuner::Lora
+        method: Method::parse(&reader.text("method")).unwrap_or_default(),
+        tuner: match reader.text("tuner").as_str() {
+            "full" => Tuner::Full,
+            "lora_llm" => Tuner::LoraLlm,
+            _ => Tuner::Lora,
         },
         length: if reader.text("length_unit") == "iterations" {
             Length::Iterations(length)

@@ -6,8 +6,10 @@ pub mod command;
 pub mod dialects;
 pub mod extra;
 pub mod fields;
+pub mod fit;
 pub mod launch;
 pub mod memory;
+pub mod pasted;
 pub mod presets;
 pub mod review;
 pub mod rules;
@@ -24,6 +26,75 @@ pub enum Tuner {
     #[default]
     Lora,
     Full,
+    /// LoRA on the language part, every weight of the others (vision, aligner); 4.x only.
+    #[serde(rename = "lora_llm")]
+    LoraLlm,
+}
+
+impl Tuner {
+    /// As `--tuner_type` spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tuner::Lora => "lora",
+            Tuner::Full => "full",
+            Tuner::LoraLlm => "lora_llm",
+        }
+    }
+
+    /// Whether added matrices are trained.
+    pub fn is_lora(self) -> bool {
+        self != Tuner::Full
+    }
+}
+
+/// What is learnt from the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Answers to conversations.
+    #[default]
+    Sft,
+    /// Plain text, to go on with pre-training.
+    Pt,
+    /// Which of two answers is better.
+    Dpo,
+    /// Whether one answer is good.
+    Kto,
+    /// Rewards of its own answers; 3.11 and later.
+    Grpo,
+}
+
+impl Method {
+    pub const ALL: [Method; 5] = [
+        Method::Sft,
+        Method::Pt,
+        Method::Dpo,
+        Method::Kto,
+        Method::Grpo,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Method::Sft => "sft",
+            Method::Pt => "pt",
+            Method::Dpo => "dpo",
+            Method::Kto => "kto",
+            Method::Grpo => "grpo",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Method> {
+        Method::ALL.into_iter().find(|method| method.word() == word)
+    }
+
+    /// The subcommand of `megatron`, and `--rlhf_type` where it has one.
+    pub fn command(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Method::Sft => ("sft", None),
+            Method::Pt => ("pt", None),
+            Method::Dpo | Method::Kto | Method::Grpo => ("rlhf", Some(self.word())),
+        }
+    }
 }
 
 /// How long to train.
@@ -37,6 +108,8 @@ pub enum Length {
 /// A training run, version-neutral. Every field is always written out, since defaults flip between releases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
+    #[serde(default)]
+    pub method: Method,
     pub tuner: Tuner,
     pub length: Length,
     pub learning_rate: f64,

@@ -160,7 +160,7 @@ fn operations(shape: &Shape, settings: &Settings, length: f64) -> f64 {
     let attention = shape.layers as f64 * 2.0 * shape.attention_widths().0 as f64 * length;
     let (mut passes, mut attending) = match settings.tuner {
         Tuner::Full => (3.0, 3.0),
-        Tuner::Lora => (2.0, 3.0),
+        Tuner::Lora | Tuner::LoraLlm => (2.0, 3.0),
     };
     if matches!(settings.recompute, Recompute::Full { .. }) {
         passes += 1.0;

@@ -150,7 +150,7 @@ impl<'a> Stage<'a> {
         let all = dense + experts;
         let (trained_dense, trained_experts) = match settings.tuner {
             Tuner::Full => (dense, experts),
-            Tuner::Lora => self.added(),
+            Tuner::Lora | Tuner::LoraLlm => self.added(),
         };
         let trained = trained_dense + trained_experts;
         let mut weights = all * settings.weight_width as f64;

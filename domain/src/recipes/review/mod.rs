@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use fields::neutral;
+pub use fields::{neutral, neutral_name};
 pub use guess::Guess;
 pub use translate::Translated;
 

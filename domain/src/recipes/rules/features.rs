@@ -1,6 +1,5 @@
 //! Which arguments go together.
 
-use super::super::Tuner;
 use super::super::settings::Recompute;
 use super::super::version::Generation::{G1, G2a, G2b, G3};
 use super::{Broken, Facts, Rule, stops, warns};
@@ -285,7 +284,7 @@ fn offload(facts: &Facts<'_>) -> Option<Broken> {
 }
 
 fn offload_lora(facts: &Facts<'_>) -> Option<Broken> {
-    (facts.settings.offload > 0.0 && facts.settings.tuner == Tuner::Lora).then_some(())?;
+    (facts.settings.offload > 0.0 && facts.settings.tuner.is_lora()).then_some(())?;
     warns(
         "extra",
         "LoRA with the optimizer on the CPU is reported to end in an illegal memory access, and LoRA's optimizer is small. Take --optimizer_cpu_offload out.".into(),
