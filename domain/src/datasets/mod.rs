@@ -1,5 +1,10 @@
 //! Datasets: files of rows on a node.
 
+pub mod agent;
+pub mod check;
+pub mod lengths;
+pub mod mend;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DatasetId, NodeId, ProjectId};
