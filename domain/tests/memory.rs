@@ -42,6 +42,7 @@ fn cases() -> Vec<(String, bool, f64, f64)> {
         let rows = RowLengths {
             mean: case["rows"].as_f64(),
             longest: case["rows"].as_f64(),
+            is_guess: false,
         };
         let world = number("world", 0).into();
         let estimate = estimate(&shape, &settings, world, 8, rows).expect("an estimate");

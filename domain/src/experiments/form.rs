@@ -97,6 +97,9 @@ pub struct Preview {
     pub rows: u64,
     pub iterations: Option<u64>,
     pub findings: Vec<Finding>,
+    /// Memory, the grid of GPUs, tokens and hours, once the nodes and the model are known. Shown as the server writes it.
+    #[serde(skip)]
+    pub outlook: Option<super::outlook::Outlook>,
 }
 
 impl Preview {

@@ -2,6 +2,10 @@
 
 pub mod form;
 pub mod log;
+pub mod outlook;
+pub mod preflight;
+pub mod queue;
+pub mod sweep;
 
 use serde::{Deserialize, Serialize};
 

@@ -182,7 +182,10 @@ impl Settings {
                 .word(&["attention_backend"])
                 .unwrap_or("flash")
                 .to_owned(),
-            preference: extra.word(&["rlhf_type"]).unwrap_or_default().to_owned(),
+            preference: match extra.word(&["rlhf_type"]) {
+                Some(word) => word.to_owned(),
+                None => recipe.method.command().1.unwrap_or_default().to_owned(),
+            },
             further_layers: extra.number(&["mtp_num_layers"]).unwrap_or(0),
             weight_width: dtype(&["torch_dtype"]).unwrap_or(2),
         }

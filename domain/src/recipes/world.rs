@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tuner;
-use super::memory::Shape;
+use super::memory::{RowLengths, Shape};
 use super::settings::{Recompute, Settings};
 
 /// Where one rank stands, each number from 0. Megatron's order is tp-cp-ep-dp-pp: the first changes fastest with the rank.
@@ -87,8 +87,6 @@ pub struct Pace {
     pub tokens_per_iteration: f64,
     /// They follow from counted rows or full packs, not from max_length alone.
     pub is_counted: bool,
-    /// Of all tokens that a pack or padded row has room for, how many are data, 0 … 1. None: not known.
-    pub filled: Option<f64>,
     pub seconds_per_iteration: Option<f64>,
     pub hours: Option<f64>,
     pub basis: Basis,
@@ -169,25 +167,33 @@ fn operations(shape: &Shape, settings: &Settings, length: f64) -> f64 {
     2.0 * weights * passes + attention * attending
 }
 
-/// What a run will take. `mean_row`: tokens of a row, if counted.
+/// Tokens of one iteration over all GPUs.
+pub fn tokens_per_iteration(settings: &Settings, rows: RowLengths) -> f64 {
+    let each = if settings.packing {
+        settings.longest() as f64
+    } else {
+        row_length(settings, rows)
+    };
+    settings.global_batch as f64 * each
+}
+
+/// Tokens of a row on average; where nobody knows, of the longest.
+fn row_length(settings: &Settings, rows: RowLengths) -> f64 {
+    let longest = settings.longest() as f64;
+    rows.mean.map_or(longest, |mean| mean.min(longest))
+}
+
+/// What a run will take.
 pub fn pace(
     settings: &Settings,
     shape: Option<&Shape>,
     world: u64,
     iterations: Option<u64>,
-    mean_row: Option<f64>,
+    rows: RowLengths,
     earlier: &[EarlierRun],
     gpu: &str,
 ) -> Pace {
-    let longest = settings.longest() as f64;
-    let row = mean_row.map(|mean| mean.min(longest));
-    let rows = settings.global_batch as f64;
-    let each = if settings.packing {
-        longest
-    } else {
-        row.unwrap_or(longest)
-    };
-    let tokens = rows * each;
+    let tokens = tokens_per_iteration(settings, rows);
     let speeds: Vec<f64> = earlier
         .iter()
         .filter(|run| run.seconds_per_iteration > 0.0 && run.tokens_per_iteration > 0.0)
@@ -205,7 +211,7 @@ pub fn pace(
         } else {
             DENSE_SHARE
         };
-        let length = row.unwrap_or(longest);
+        let length = row_length(settings, rows);
         let total = operations(shape, settings, length) * tokens;
         let seconds = total / (teraflops * 1e12 * share * world.max(1) as f64);
         (Some(seconds), Basis::Peak { share, teraflops })
@@ -214,8 +220,7 @@ pub fn pace(
     };
     Pace {
         tokens_per_iteration: tokens,
-        is_counted: settings.packing || row.is_some(),
-        filled: None,
+        is_counted: settings.packing || rows.are_counted(),
         seconds_per_iteration: seconds,
         hours: seconds
             .zip(iterations)
@@ -337,12 +342,16 @@ mod tests {
             tokens_per_iteration: 16_000.0,
             world: 8,
         }];
+        let rows = RowLengths {
+            mean: Some(1000.0),
+            ..RowLengths::default()
+        };
         let known = pace(
             &settings,
             shape.as_ref(),
             16,
             Some(1800),
-            Some(1000.0),
+            rows,
             &earlier,
             "x",
         );
@@ -357,7 +366,7 @@ mod tests {
             shape.as_ref(),
             8,
             Some(100),
-            None,
+            RowLengths::default(),
             &[],
             "NVIDIA H100 80GB HBM3",
         );
@@ -366,7 +375,7 @@ mod tests {
         let seconds = peak.seconds_per_iteration.expect("known");
         assert!((0.7..1.3).contains(&seconds), "{seconds}");
         assert_eq!(
-            pace(&settings, None, 8, None, None, &[], "GPU").basis,
+            pace(&settings, None, 8, None, RowLengths::default(), &[], "GPU").basis,
             Basis::Unknown
         );
     }

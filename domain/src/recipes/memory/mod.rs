@@ -47,11 +47,32 @@ impl Parts {
     }
 }
 
-/// Tokens of a row of the dataset, by the model's tokenizer. None: nobody counted.
+/// Tokens of a row of the dataset. None: not known.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RowLengths {
     pub mean: Option<f64>,
     pub longest: Option<f64>,
+    /// The mean follows from the file's size; nobody counted with the model's tokenizer.
+    pub is_guess: bool,
+}
+
+/// Bytes of a JSON row for each token of it: English has about four, Chinese about as many (three a character).
+const BYTES_PER_TOKEN: f64 = 4.0;
+
+impl RowLengths {
+    /// What a file of so many bytes and rows lets one guess.
+    pub fn guessed(bytes: u64, rows: u64) -> RowLengths {
+        RowLengths {
+            mean: (rows > 0).then(|| (bytes as f64 / rows as f64 / BYTES_PER_TOKEN).max(1.0)),
+            longest: None,
+            is_guess: true,
+        }
+    }
+
+    /// The mean was counted.
+    pub fn are_counted(self) -> bool {
+        self.mean.is_some() && !self.is_guess
+    }
 }
 
 /// What a training would take of each GPU of its fullest pipeline stage.
@@ -146,6 +167,17 @@ pub fn estimate(
     Some(Estimate { helps, ..plain })
 }
 
+/// Bytes of one checkpoint over all nodes: trained weights in bf16, with `has_states` also the optimizer's master, moments.
+pub fn checkpoint_bytes(shape: &Shape, settings: &Settings, has_states: bool) -> f64 {
+    parts::trained(shape, settings) * if has_states { 14.0 } else { 2.0 }
+}
+
+/// Bytes of the machine's memory on each node that an optimizer on the CPU takes.
+pub fn offloaded_bytes(shape: &Shape, settings: &Settings, nodes: u64) -> f64 {
+    // Master and moments, and the gradients that come over.
+    parts::trained(shape, settings) * 16.0 * settings.offload / nodes.max(1) as f64
+}
+
 /// An estimate without what would help.
 fn bare(shape: &Shape, settings: &Settings, world: u64, rows: RowLengths) -> Option<Estimate> {
     let degrees = [
@@ -168,7 +200,7 @@ fn bare(shape: &Shape, settings: &Settings, world: u64, rows: RowLengths) -> Opt
         high: 1.1 * worst.total(),
         stage,
         tokens,
-        is_counted: settings.packing || rows.mean.is_some(),
+        is_counted: settings.packing || rows.are_counted(),
         helps: Vec::new(),
     })
 }
@@ -290,7 +322,11 @@ mod tests {
         let counted = of(RowLengths {
             mean: Some(300.0),
             longest: Some(1500.0),
+            is_guess: false,
         });
+        let guessed = of(RowLengths::guessed(1_200_000, 1000));
+        assert_eq!(guessed.likely(), counted.likely());
+        assert!(!guessed.is_counted && guessed.high > counted.high);
         assert!(!unknown.is_counted && counted.is_counted);
         assert!(counted.likely() < unknown.likely() / 2.0);
         assert!(counted.low < counted.likely() && counted.likely() < counted.high);

@@ -30,6 +30,24 @@ pub fn fullest(
     fullest
 }
 
+/// Parameters that are trained, over all GPUs.
+pub fn trained(shape: &Shape, settings: &Settings) -> f64 {
+    let undivided = Settings {
+        tensor: 1,
+        pipeline: 1,
+        context: 1,
+        expert: 1,
+        expert_tensor: 1,
+        ..settings.clone()
+    };
+    let whole = Stage::new(shape, &undivided, 1, 0, 0, shape.layers);
+    let (dense, experts) = match settings.tuner {
+        Tuner::Full => whole.parameters(),
+        Tuner::Lora | Tuner::LoraLlm => whole.added(),
+    };
+    dense + experts
+}
+
 struct Stage<'a> {
     shape: &'a Shape,
     settings: &'a Settings,
@@ -154,7 +172,7 @@ impl<'a> Stage<'a> {
         };
         let trained = trained_dense + trained_experts;
         let mut weights = all * settings.weight_width as f64;
-        if settings.tuner == Tuner::Lora {
+        if settings.tuner.is_lora() {
             weights += trained * settings.weight_width as f64;
         } else if matches!(settings.preference.as_str(), "dpo" | "kto" | "grpo") {
             // The model that answers are compared with.
