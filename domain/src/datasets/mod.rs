@@ -1,10 +1,7 @@
 //! Datasets: files of rows on a node.
 
 pub mod agent;
-pub mod agent;
 pub mod check;
-pub mod lengths;
-pub mod mend;
 pub mod lengths;
 pub mod mend;
 
