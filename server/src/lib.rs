@@ -3,6 +3,7 @@
 // As in `app`, whose views are laid out here.
 #![recursion_limit = "512"]
 
+pub mod checkpoint;
 pub mod cookies;
 pub mod guard;
 pub mod http_error;

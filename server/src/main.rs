@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         // These read files and end: they need no runtime.
         Command::Inspect(inspect) => server::inspect::run(&inspect),
         Command::Script(script) => server::script::run(&script),
+        Command::Checkpoint(checkpoint) => server::checkpoint::run(&checkpoint),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::checkpoint::Checkpoint;
 use crate::inspect::Inspect;
 use crate::script::Script;
 
@@ -32,6 +33,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Say what a train.sh tells ms-swift, what is wrong with it, and what it is in another release; runs nothing.
     Script(Script),
+    /// Say whether a checkpoint or model folder is complete, and what is missing or truncated; needs no console.
+    Checkpoint(Checkpoint),
     /// Walk the whole path through a fresh console's HTTP API: convert, train, gather, export, deploy, ask.
     Demo {
         /// The one-time link that the console printed.

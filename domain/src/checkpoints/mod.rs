@@ -1,5 +1,8 @@
 //! Checkpoints: one saved iteration of an attempt, in shards over the nodes.
 
+pub mod inspect;
+pub mod metadata;
+pub mod pickle;
 pub mod scan;
 
 use serde::{Deserialize, Serialize};

@@ -143,13 +143,20 @@ fn dtype(config: &Value, headers: &[Value]) -> String {
                 .find_map(|tensor| tensor.get("dtype")?.as_str())
         })
     };
-    let name = said.or_else(stored).unwrap_or_default();
+    torch_name(said.or_else(stored).unwrap_or_default())
+}
+
+/// A type by torch's name, whatever safetensors calls it.
+pub fn torch_name(name: &str) -> String {
     match name {
-        "BF16" => "bfloat16".to_owned(),
-        "F16" => "float16".to_owned(),
-        "F32" => "float32".to_owned(),
-        other => other.to_owned(),
+        "BF16" => "bfloat16",
+        "F16" => "float16",
+        "F32" => "float32",
+        "F8_E4M3" => "float8_e4m3fn",
+        "F8_E5M2" => "float8_e5m2",
+        other => other,
     }
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod folder;
 pub mod precision;
+pub mod safetensors;
 
 use serde::{Deserialize, Serialize};
 

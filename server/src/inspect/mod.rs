@@ -6,6 +6,8 @@ mod find;
 mod read;
 mod table;
 
+pub(crate) use table::plain;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;

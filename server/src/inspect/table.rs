@@ -190,7 +190,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Without characters that a terminal would act on.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
