@@ -85,6 +85,7 @@ pub async fn serve(settings: Serve) -> anyhow::Result<()> {
     };
     crate::tour::offer(&backend, address);
     let background = backend::background::start(&backend);
+    tokio::spawn(crate::memory::stay_small());
     tracing::info!(address = %address, startup_ms = begun.elapsed().as_millis() as u64, "Listening");
     match setup {
         Some(token) => println!(

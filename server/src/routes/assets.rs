@@ -1,8 +1,10 @@
 //! `/pkg/*`: wasm, its JavaScript and the stylesheet, compressed at build time.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::sync::OnceLock;
 
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,12 +12,15 @@ use leptos::WasmSplitManifest;
 use leptos::prelude::ArcStoredValue;
 use rust_embed::RustEmbed;
 
-// A release build holds the files; a dev build reads them from disk.
+// A release build holds the files, compressed ones only in that form; a dev build reads them from disk.
 #[derive(RustEmbed)]
 #[folder = "../target/site/pkg"]
+#[include = "*.br"]
+#[include = "*.json"]
+#[include = "*.svg"]
 struct Assets;
 
-/// Sends a file, its brotli twin where the browser takes it, 304 where it already has it.
+/// Sends a file, in brotli where it is kept so and the browser takes it, 304 where it already has it.
 pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let takes_brotli = headers
         .get(header::ACCEPT_ENCODING)
@@ -25,14 +30,14 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
                 .split(',')
                 .any(|coding| coding.trim().starts_with("br"))
         });
-    let compressed = takes_brotli
-        .then(|| Assets::get(&format!("{name}.br")))
-        .flatten();
-    let encoding = compressed.is_some().then_some("br");
+    let compressed = Assets::get(&format!("{name}.br"));
+    let encoding = (compressed.is_some() && takes_brotli).then_some("br");
+    let is_plain = compressed.is_none() || takes_brotli;
     let Some(file) = compressed.or_else(|| Assets::get(&name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..12]));
+    let form = if is_plain { "" } else { "-plain" };
+    let tag = format!("\"{}{form}\"", hex(&file.metadata.sha256_hash()[..12]));
     if headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| known.as_bytes() == tag.as_bytes())
@@ -46,6 +51,15 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };
+    let body = if is_plain {
+        Body::from(file.data.into_owned())
+    } else {
+        // curl, or a browser over a plain address: those that take brotli only over https.
+        match unpacked(&file.data) {
+            Ok(bytes) => Body::from(bytes),
+            Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    };
     let mut answer = (
         [
             (header::CONTENT_TYPE, kind.to_owned()),
@@ -54,7 +68,7 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
             (header::CACHE_CONTROL, "no-cache".to_owned()),
             (header::VARY, "accept-encoding".to_owned()),
         ],
-        file.data.into_owned(),
+        body,
     )
         .into_response();
     if let Some(encoding) = encoding {
@@ -80,6 +94,12 @@ pub fn pieces() -> WasmSplitManifest {
         pieces.clone(),
         "__wasm_split.js".to_owned(),
     )))
+}
+
+fn unpacked(brotli: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    brotli_decompressor::Decompressor::new(brotli, 1 << 16).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn hex(bytes: &[u8]) -> String {
