@@ -53,6 +53,23 @@ pub async fn page(
     };
     if let Some(by) = &request.group {
         listing.groups = groups(backend, actor, &wanted, by, &request.filter, &places).await?;
+        let open = request.open.as_ref();
+        if let Some(group) = listing
+            .groups
+            .iter()
+            .find(|group| Some(&group.filter) == open)
+        {
+            let inside = TableRequest {
+                filter: group.filter.clone(),
+                group: None,
+                open: None,
+                page: 0,
+                ..request.clone()
+            };
+            listing.rows = Box::pin(page(backend, actor, &inside, columns.clone()))
+                .await?
+                .rows;
+        }
     } else {
         let is_usual = request.sort.is_none();
         let sort = request.sort.clone().unwrap_or(Column::Fact(Fact::Created));

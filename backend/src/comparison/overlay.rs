@@ -478,6 +478,21 @@ mod tests {
             1
         );
         assert_eq!(table("second or lr > 1e-4").await.expect("read").count, 2);
+        let grouped = async |open: Option<String>| {
+            let request = domain::comparison::TableRequest {
+                group: "config:lr".parse().ok(),
+                open,
+                ..Default::default()
+            };
+            let listing = comparison::table(&bench.backend, &bench.actor, &request).await;
+            listing.expect("read")
+        };
+        let folded = grouped(None).await;
+        assert!(folded.groups.len() > 1 && folded.rows.is_empty());
+        for group in folded.groups {
+            let opened = grouped(Some(group.filter)).await;
+            assert_eq!(opened.rows.len() as u64, group.count);
+        }
         let Err(Error::Invalid(findings)) = table("nothing > 1").await else {
             panic!("an unknown name is a finding");
         };

@@ -173,6 +173,27 @@ pub async fn stop(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result
     }
 }
 
+/// How many experiments the project has.
+pub async fn count(backend: &Backend, actor: &Actor) -> Result<u64> {
+    backend.store().count_experiments(&actor.project).await
+}
+
+/// A start page shows no more of what trains.
+const MOST_RUNNING: u32 = 50;
+
+/// What trains now, newest first.
+pub async fn running(backend: &Backend, actor: &Actor) -> Result<Vec<ExperimentView>> {
+    let all = backend
+        .store()
+        .running_experiments(&actor.project, MOST_RUNNING)
+        .await?;
+    let mut views = Vec::with_capacity(all.len());
+    for experiment in all {
+        views.push(view(backend, actor, experiment).await?);
+    }
+    Ok(views)
+}
+
 /// All experiments of the project, newest first.
 pub async fn list(backend: &Backend, actor: &Actor) -> Result<Vec<ExperimentView>> {
     let experiments = backend.store().experiments(&actor.project).await?;

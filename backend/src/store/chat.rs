@@ -59,7 +59,7 @@ impl Store {
         new: Option<(&Conversation, &UserId)>,
         turns: &[(Turn, Option<String>)],
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         if let Some((conversation, creator)) = new {
             sqlx::query("insert into conversations (id, project_id, created_by, title, created_at) values ($1, $2, $3, $4, $5)")
                 .bind(conversation.id.as_str())
@@ -181,7 +181,7 @@ impl Store {
     }
 
     pub async fn delete_conversation(&self, id: &ConversationId) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         // A turn names its parent: children first, which were stored later.
         let turns: Vec<String> =
             sqlx::query_scalar("select id from turns where conversation_id = $1 order by id desc")

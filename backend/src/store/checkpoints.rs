@@ -15,7 +15,7 @@ use crate::error::Result;
 impl Store {
     /// Replaces what is known of an iteration by what was just seen. True: something is new.
     pub async fn note_checkpoint(&self, seen: &Checkpoint) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let demanded = to_json(&seen.demanded)?;
         let known = sqlx::query(
             "select id, demanded from checkpoints where attempt_id = $1 and iteration = $2",

@@ -40,7 +40,7 @@ impl Store {
         creator: &UserId,
         job: NewJobRow<'_>,
     ) -> Result<Inserted> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let inserted = insert_job_in(&mut transaction, job).await?;
         if inserted != Inserted::New {
             return Ok(inserted);

@@ -76,7 +76,7 @@ fn attempt(row: &SqliteRow) -> Result<Attempt> {
 impl Store {
     /// Stores experiment, attempt, job and GPU reservations, all or nothing.
     pub async fn insert_launch(&self, new: NewLaunch<'_>) -> Result<Launched> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let job_id = new.job.id.clone();
         let now = new.job.now;
         match insert_job_in(&mut transaction, new.job).await? {
@@ -132,6 +132,34 @@ impl Store {
             .fetch_all(&self.reader)
             .await
             .map_err(failed("list experiments"))?;
+        rows.iter().map(experiment).collect()
+    }
+
+    pub async fn count_experiments(&self, project: &ProjectId) -> Result<u64> {
+        let count: i64 =
+            sqlx::query_scalar("select count(*) from experiments where project_id = $1")
+                .bind(project.as_str())
+                .fetch_one(&self.reader)
+                .await
+                .map_err(failed("count experiments"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Those whose newest attempt, or whose writer, has not ended; newest first, at most `most`.
+    pub async fn running_experiments(
+        &self,
+        project: &ProjectId,
+        most: u32,
+    ) -> Result<Vec<Experiment>> {
+        let rows = sqlx::query(
+            "select e.* from experiment_rows r join experiments e on e.id = r.experiment_id where r.project_id = $1 \
+             and r.state in ('pending', 'starting', 'running', 'ready', 'stopping') order by r.row_id desc limit $2",
+        )
+        .bind(project.as_str())
+        .bind(most)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list what is training"))?;
         rows.iter().map(experiment).collect()
     }
 

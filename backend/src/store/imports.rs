@@ -124,6 +124,18 @@ impl Store {
         rows.iter().map(import).collect()
     }
 
+    /// The name of the import that still reads this experiment.
+    pub async fn open_import_of(&self, experiment: &ExperimentId) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "select imports.name from import_runs join imports on imports.id = import_runs.import_id \
+             where import_runs.experiment_id = $1 and imports.is_open = 1",
+        )
+        .bind(experiment.as_str())
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(failed("look for an experiment's import"))
+    }
+
     pub async fn import_runs(&self, id: &ImportId) -> Result<Vec<ImportedRun>> {
         let rows = sqlx::query("select * from import_runs where import_id = $1 order by run")
             .bind(id.as_str())
@@ -175,7 +187,7 @@ impl Store {
         id: &ImportId,
         found: &[(String, String, u64)],
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         for (file, run, size) in found {
             sqlx::query(
                 "insert into import_files (import_id, file, run, size_bytes, seen_bytes, byte_offset, attempt, is_stopped, damage, \
@@ -195,7 +207,7 @@ impl Store {
 
     /// Stores points and moves the file's offset, all or nothing. False: the file was read on by somebody else; nothing was done.
     pub async fn append_import(&self, read: &ImportProgress<'_>) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let moved = sqlx::query(
             "update import_files set byte_offset = $4, seen_bytes = $5, attempt = $6, is_stopped = $7, damage = $8, damage_count = $9 \
              where import_id = $1 and file = $2 and byte_offset = $3",
@@ -394,5 +406,42 @@ mod tests {
             .expect("read")
             .expect("there");
         assert_eq!((known.trouble, known.grown_at), (None, import.grown_at));
+    }
+
+    #[tokio::test]
+    async fn a_deleted_run_is_read_from_the_beginning_when_its_import_is_looked_at_again() {
+        let (store, _folder) = fresh().await;
+        let (import, experiment) = one(&store).await;
+        let open = store.open_import_of(&experiment).await.expect("asked");
+        assert_eq!(open.as_deref(), Some("run"));
+        store
+            .note_import(&import.id, false, None, None)
+            .await
+            .expect("noted");
+        assert_eq!(
+            store.open_import_of(&experiment).await.expect("asked"),
+            None
+        );
+        let other = [("other/events".to_owned(), "other".to_owned(), 5)];
+        store
+            .note_import_files(&import.id, &other)
+            .await
+            .expect("stored");
+        store.delete_experiment(&experiment).await.expect("deleted");
+        assert!(
+            store
+                .import_runs(&import.id)
+                .await
+                .expect("read")
+                .is_empty()
+        );
+        let files = store.import_files(&import.id).await.expect("read");
+        assert_eq!(files.len(), 1, "what belongs to another run stays");
+        assert_eq!(files[0].run, "other");
+        let broken: i64 = sqlx::query_scalar("select count(*) from pragma_foreign_key_check")
+            .fetch_one(&store.reader)
+            .await
+            .expect("checked");
+        assert_eq!(broken, 0);
     }
 }

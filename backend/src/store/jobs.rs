@@ -86,7 +86,7 @@ fn job(row: &SqliteRow) -> Result<JobRow> {
 impl Store {
     /// Job, processes and GPU reservations in one transaction: nothing half-started stays.
     pub async fn insert_job(&self, new: NewJobRow<'_>) -> Result<Inserted> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let inserted = insert_job_in(&mut transaction, new).await?;
         if inserted == Inserted::New {
             transaction.commit().await.map_err(failed("commit"))?;
@@ -213,7 +213,7 @@ impl Store {
         why: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let moved = sqlx::query(
             "update jobs set state = $4, detail = $5, \
              started_at = case when $4 = 'starting' then $6 else started_at end, \

@@ -85,6 +85,15 @@ impl Store {
         })
     }
 
+    /// A transaction that writes. It takes the lock when it begins and waits for another program that has it (a backup, a script): one
+    /// that took it at its first write would be refused at once after it had read.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
+        self.writer
+            .begin_with("begin immediate")
+            .await
+            .map_err(failed("begin"))
+    }
+
     /// Waits for running queries and closes the file.
     pub async fn close(&self) {
         self.reader.close().await;
@@ -173,5 +182,34 @@ pub(crate) mod tests {
         Store::open(&folder.path().join("trainyard.sqlite"))
             .await
             .expect("a second start finds it migrated");
+    }
+
+    #[tokio::test]
+    async fn a_writer_waits_for_another_program() {
+        use sqlx::Connection;
+        let (store, folder) = fresh().await;
+        let (actor, id) = experiment(&store, None).await;
+        let _ = actor;
+        let file = folder.path().join("trainyard.sqlite");
+        let options = SqliteConnectOptions::new().filename(&file);
+        let mut other = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .expect("opened");
+        sqlx::query("begin immediate")
+            .execute(&mut other)
+            .await
+            .expect("begun");
+        sqlx::query("update projects set name = name")
+            .execute(&mut other)
+            .await
+            .expect("written");
+        let own = store.clone();
+        let waiting = tokio::spawn(async move { own.delete_experiment(&id).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sqlx::query("commit")
+            .execute(&mut other)
+            .await
+            .expect("committed");
+        waiting.await.expect("ended").expect("deleted");
     }
 }

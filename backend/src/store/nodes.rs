@@ -113,7 +113,7 @@ impl Store {
     /// A node with its key and, where it is the first of one, its cluster: all or nothing.
     pub async fn insert_node_with_key(&self, new: NewNodeRow<'_>) -> Result<NodeInserted> {
         let NewNodeRow { node, creator, .. } = new;
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         if let Some(cluster) = new.cluster
             && !insert_cluster_by(&mut *transaction, cluster, creator).await?
         {

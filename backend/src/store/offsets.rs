@@ -76,7 +76,7 @@ impl Store {
         file: &str,
         from: &Standing,
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let rows = sqlx::query(
             "select name, last_step from series where experiment_id = $1 and attempt = $2 and source = $3",
         )

@@ -41,7 +41,7 @@ impl Store {
 
     /// Only the newest link is valid.
     pub async fn replace_setup_link(&self, token_hash: &str, now: Timestamp) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         sqlx::query("delete from setup_links where used_at is null")
             .execute(&mut *transaction)
             .await
@@ -70,7 +70,7 @@ impl Store {
         project_name: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let used = sqlx::query(
             "update setup_links set used_at = $2 where token_hash = $1 and used_at is null and not exists (select 1 from users)",
         )

@@ -47,7 +47,7 @@ impl Store {
         config: &Config,
         now: Timestamp,
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         insert_profile_in(&mut transaction, experiment, config, now).await?;
         transaction.commit().await.map_err(failed("commit"))
     }
@@ -210,7 +210,16 @@ impl Store {
     /// Removes an experiment and every row that hangs on it, however far: the schema's own references are followed, so that a table which
     /// comes later cannot be forgotten. Jobs stay, they are the nodes' history.
     pub async fn delete_experiment(&self, experiment: &ExperimentId) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
+        // Where its files were read to is forgotten with it: whoever looks at the import again reads them from the beginning.
+        sqlx::query(
+            "delete from import_files where exists (select 1 from import_runs where import_runs.import_id = import_files.import_id \
+             and import_runs.run = import_files.run and import_runs.experiment_id = $1)",
+        )
+        .bind(experiment.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed("forget an experiment's files"))?;
         let references = sqlx::query(
             "select m.name as child, f.\"from\" as place, f.\"table\" as parent, f.\"to\" as own from sqlite_master m \
              join pragma_foreign_key_list(m.name) f where m.type = 'table' order by m.name",

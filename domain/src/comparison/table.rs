@@ -191,6 +191,8 @@ pub struct TableRequest {
     /// The greatest (or last) first.
     pub is_descending: bool,
     pub group: Option<Column>,
+    /// The filter of the group whose experiments are shown below it.
+    pub open: Option<String>,
     /// 0 for the first.
     pub page: u32,
 }
@@ -208,6 +210,9 @@ impl TableRequest {
         }
         if let Some(group) = &self.group {
             parts.push(format!("group={}", escaped(&group.to_string())));
+        }
+        if let Some(open) = &self.open {
+            parts.push(format!("open={}", escaped(open)));
         }
         if self.page > 0 {
             parts.push(format!("page={}", self.page + 1));
@@ -229,6 +234,7 @@ impl TableRequest {
             sort: sort.parse().ok(),
             is_descending,
             group: get("group").and_then(|group| group.parse().ok()),
+            open: get("open"),
             page: page.unwrap_or(1).saturating_sub(1),
         }
     }
@@ -292,7 +298,7 @@ pub struct Group {
 pub struct Listing {
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// The largest first; only when it is grouped, and then there are no rows.
+    /// The largest first; only when it is grouped, and then `rows` are the first of the group that is open.
     pub groups: Vec<Group>,
     /// Experiments that pass the filter.
     pub count: u64,
@@ -350,12 +356,13 @@ mod tests {
             sort: "min:eval_loss".parse().ok(),
             is_descending: true,
             group: "config:model".parse().ok(),
+            open: Some("3".to_owned()),
             page: 2,
         };
         let address = request.address();
         assert_eq!(
             address,
-            "filter=lr%20%3E%201e-4%20%26%20%E5%AD%A6%E4%B9%A0%E7%8E%87&sort=-min:eval_loss&group=config:model&page=3"
+            "filter=lr%20%3E%201e-4%20%26%20%E5%AD%A6%E4%B9%A0%E7%8E%87&sort=-min:eval_loss&group=config:model&open=3&page=3"
         );
         let read = TableRequest::of_query(|name| match name {
             "filter" => Some(request.filter.clone()),

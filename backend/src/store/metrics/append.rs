@@ -32,7 +32,7 @@ impl Store {
         batch: &Batch,
         offset: Option<&Offset>,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         if let Some(offset) = offset
             && !advance(&mut transaction, origin, offset).await?
         {
@@ -50,7 +50,7 @@ impl Store {
         key: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         if let Some(key) = key {
             let done = sqlx::query(
                 "insert into push_keys (experiment_id, push_key, at) values ($1, $2, $3) on conflict do nothing",

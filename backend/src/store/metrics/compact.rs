@@ -22,7 +22,7 @@ impl Store {
 
     /// Makes one row of a series' tail, and blocks of raw points. The points stay what they are.
     pub async fn compact(&self, series: i64) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let name: Option<String> = sqlx::query_scalar("select name from series where id = $1")
             .bind(series)
             .fetch_optional(&mut *transaction)

@@ -6,7 +6,7 @@
 mod query;
 
 use domain::comparison::table::PAGE_ROWS;
-use domain::comparison::{Cell, Column, Row, Which};
+use domain::comparison::{Cell, Column, Fact, Row, Which};
 use domain::ids::{ExperimentId, ProjectId, UserId};
 use domain::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -181,80 +181,105 @@ impl Store {
         let offset = i64::from(page) * i64::from(PAGE_ROWS);
         let found = match order {
             Order::Value(column, which) => {
-                let quick = self
-                    .by_index(wanted, (column, which), is_descending, offset)
-                    .await?;
-                match quick {
-                    Some(rows) => rows,
-                    None => {
-                        self.by_sorting(wanted, order, is_descending, offset)
-                            .await?
-                    }
-                }
-            }
-            Order::Fact(_) => {
-                self.by_sorting(wanted, order, is_descending, offset)
+                self.by_index(wanted, (column, which), is_descending, offset)
                     .await?
             }
+            Order::Fact(fact) => self.by_sorting(wanted, fact, is_descending, offset).await?,
         };
         self.filled(found, columns).await
     }
 
-    /// A whole page in the order of a value's index; None: fewer than a page have a number there, so that the others come too.
+    /// In the order of a value: those with a number, then those with a text alone, then those without. Each part comes in the order of
+    /// its index, so that a page costs about as much as lies before it.
     async fn by_index(
         &self,
         wanted: &Wanted<'_>,
         (column, which): (i64, Which),
         is_descending: bool,
-        offset: i64,
-    ) -> Result<Option<Vec<SqliteRow>>> {
+        mut offset: i64,
+    ) -> Result<Vec<SqliteRow>> {
         let field = field(which);
         let way = if is_descending { "desc" } else { "asc" };
-        // `cross join` keeps SQLite at walking the index first.
-        let mut query = QueryBuilder::new(
-            "select r.* from experiment_values s cross join experiment_rows r on r.row_id = s.row_id",
-        );
-        push_wanted(&mut query, wanted);
-        query.push(" and s.column_id = ").push_bind(column);
-        query.push(format!(
-            " and s.{field} is not null order by s.{field} {way}, s.row_id {way} limit {PAGE_ROWS} offset "
-        ));
-        query.push_bind(offset);
-        let rows = query
-            .build()
-            .fetch_all(&self.reader)
-            .await
-            .map_err(failed("list experiments by a value"))?;
-        Ok((rows.len() == PAGE_ROWS as usize).then_some(rows))
+        // `cross join` keeps SQLite at walking the index first, `not indexed` at walking the rows in their order.
+        let valued = "experiment_values s cross join experiment_rows r on r.row_id = s.row_id";
+        let parts = [
+            (
+                valued,
+                format!("s.{field} is not null"),
+                format!("s.{field} {way}, s.row_id {way}"),
+            ),
+            (
+                valued,
+                format!("s.text is not null and s.{field} is null"),
+                format!("s.text {way}, s.row_id {way}"),
+            ),
+            (
+                "experiment_rows r not indexed",
+                String::new(),
+                format!("r.row_id {way}"),
+            ),
+        ];
+        let mut found = Vec::new();
+        for (from, condition, order) in parts {
+            let push = |query: &mut QueryBuilder<Sqlite>| {
+                query.push(format!(" from {from}"));
+                push_wanted(query, wanted);
+                if condition.is_empty() {
+                    query.push(format!(
+                        " and not exists (select 1 from experiment_values s where s.row_id = r.row_id \
+                         and (s.{field} is not null or s.text is not null) and s.column_id = "
+                    ));
+                    query.push_bind(column).push(")");
+                } else {
+                    query.push(format!(" and {condition} and s.column_id = "));
+                    query.push_bind(column);
+                }
+            };
+            let most = PAGE_ROWS as usize - found.len();
+            let mut query = QueryBuilder::new("select r.*");
+            push(&mut query);
+            query.push(format!(" order by {order} limit {most} offset "));
+            query.push_bind(offset);
+            let rows = query
+                .build()
+                .fetch_all(&self.reader)
+                .await
+                .map_err(failed("list experiments by a value"))?;
+            let is_full = rows.len() == most;
+            let is_first = found.is_empty() && rows.is_empty();
+            found.extend(rows);
+            if is_full || condition.is_empty() {
+                break;
+            }
+            // The part ended within the page, or before it began.
+            offset = if !is_first || offset == 0 {
+                0
+            } else {
+                let mut query = QueryBuilder::new("select count(*)");
+                push(&mut query);
+                let before: i64 = query
+                    .build_query_scalar()
+                    .fetch_one(&self.reader)
+                    .await
+                    .map_err(failed("count experiments with a value"))?;
+                offset - before
+            };
+        }
+        Ok(found)
     }
 
     async fn by_sorting(
         &self,
         wanted: &Wanted<'_>,
-        order: Order,
+        fact: Fact,
         is_descending: bool,
         offset: i64,
     ) -> Result<Vec<SqliteRow>> {
         let way = if is_descending { "desc" } else { "asc" };
         let mut query = QueryBuilder::new("select r.* from experiment_rows r");
-        if let Order::Value(column, _) = order {
-            query
-                .push(" left join experiment_values s on s.row_id = r.row_id and s.column_id = ")
-                .push_bind(column);
-        }
         push_wanted(&mut query, wanted);
         query.push(" order by ");
-        match order {
-            Order::Value(_, which) => {
-                let field = field(which);
-                query.push(format!(
-                    "s.{field} is null, s.{field} {way}, s.text is null, s.text {way}, r.row_id {way}"
-                ));
-            }
-            Order::Fact(fact) => {
-                query::push_fact_order(&mut query, fact, way, wanted.now);
-            }
-        }
+        query::push_fact_order(&mut query, fact, way, wanted.now);
         query.push(format!(" limit {PAGE_ROWS} offset "));
         query.push_bind(offset);
         query

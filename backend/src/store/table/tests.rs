@@ -606,3 +606,107 @@ async fn the_first_rows_of_a_table_of_75000_are_there_in_200_ms() {
         begun.elapsed()
     );
 }
+
+#[tokio::test]
+async fn numbers_that_were_written_as_texts_are_numbers() {
+    let (store, _folder) = fresh().await;
+    let owner = first_admin(&store).await;
+    let config = r#"{"lr": "1e-4", "epochs": "3", "version": "4.10", "seed": "007", "on": "true", "list": "[1]", "ratio": "-0.5", "tiny": "1.0e-10"}"#;
+    let run = experiment(&store, &owner, "run", config).await;
+    let names = [
+        "lr", "epochs", "version", "seed", "on", "list", "ratio", "tiny",
+    ];
+    let mut asked = Vec::new();
+    for name in names {
+        asked.push((id_of(&store, &owner.1, name, false).await, Which::Last));
+    }
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let expected = [
+        Cell::Number(1e-4),
+        Cell::Number(3.0),
+        text("4.10"),
+        text("007"),
+        text("true"),
+        text("[1]"),
+        Cell::Number(-0.5),
+        Cell::Number(1e-10),
+    ];
+    let rows = store
+        .rows_of(&owner.1, std::slice::from_ref(&run), &asked)
+        .await
+        .expect("read");
+    assert_eq!(rows[0].cells, expected);
+    // The same when the configuration is told anew.
+    sqlx::query("update profiles set config = config || ' ' where experiment_id = $1")
+        .bind(run.as_str())
+        .execute(&store.writer)
+        .await
+        .expect("stored");
+    let rows = store
+        .rows_of(&owner.1, std::slice::from_ref(&run), &asked)
+        .await
+        .expect("read");
+    assert_eq!(rows[0].cells, expected);
+}
+
+/// Numbers, then texts, then what has neither: every page of both directions, joined, is the whole in that order.
+#[tokio::test]
+async fn pages_by_a_value_go_through_numbers_texts_and_nothing() {
+    let (store, _folder) = fresh().await;
+    let owner = first_admin(&store).await;
+    let all_of = 3 * PAGE_ROWS as usize + 7;
+    for n in 0..all_of {
+        let config = match n % 3 {
+            0 => format!("{{\"x\": {}}}", (n * 7919) % 101),
+            1 => format!("{{\"x\": \"choice {}\"}}", (n * 31) % 5),
+            _ => "{}".to_owned(),
+        };
+        experiment(&store, &owner, &format!("run {n}"), &config).await;
+    }
+    let column = id_of(&store, &owner.1, "x", false).await;
+    let of = all();
+    let wanted = Wanted {
+        project: &owner.1,
+        of: &of,
+        with_archived: false,
+        now: NOW,
+    };
+    for is_descending in [false, true] {
+        let mut cells = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for page in 0..5 {
+            let rows = store
+                .page_of_rows(
+                    &wanted,
+                    Order::Value(column, Which::Last),
+                    is_descending,
+                    page,
+                    &[(column, Which::Last)],
+                )
+                .await
+                .expect("read");
+            let expected = all_of.saturating_sub(page as usize * PAGE_ROWS as usize);
+            assert_eq!(rows.len(), expected.min(PAGE_ROWS as usize), "page {page}");
+            for row in rows {
+                assert!(seen.insert(row.id.to_string()), "{} twice", row.name);
+                cells.push(row.cells[0].clone());
+            }
+        }
+        let rank = |cell: &Cell| match cell {
+            Cell::Number(_) => 0,
+            Cell::Text(_) => 1,
+            Cell::Missing => 2,
+        };
+        assert_eq!(cells.len(), all_of);
+        for pair in cells.windows(2) {
+            let is_sorted = match (&pair[0], &pair[1]) {
+                (Cell::Number(a), Cell::Number(b)) if is_descending => a >= b,
+                (Cell::Number(a), Cell::Number(b)) => a <= b,
+                (Cell::Text(a), Cell::Text(b)) if is_descending => a >= b,
+                (Cell::Text(a), Cell::Text(b)) => a <= b,
+                (a, b) => rank(a) <= rank(b),
+            };
+            assert!(is_sorted, "{pair:?}");
+        }
+    }
+}

@@ -42,9 +42,21 @@ fn file(row: &SqliteRow) -> Option<FileRow> {
 }
 
 impl Store {
+    /// SHA-256 of the files that only this experiment has.
+    pub async fn files_of_no_other(&self, experiment: &ExperimentId) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "select distinct sha256 from client_files own where experiment_id = $1 and not exists (select 1 from client_files other \
+             where other.sha256 = own.sha256 and other.experiment_id <> own.experiment_id)",
+        )
+        .bind(experiment.as_str())
+        .fetch_all(&self.reader)
+        .await
+        .map_err(failed("list an experiment's files"))
+    }
+
     /// Stores media items; one that is sent again is there once.
     pub async fn insert_media(&self, experiment: &ExperimentId, items: &[MediaItem]) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         for item in items {
             sqlx::query(
                 "insert into media (experiment_id, name, step, position, said, caption, at) values ($1, $2, $3, $4, $5, $6, $7) \

@@ -2,6 +2,8 @@
 
 use domain::ids::ExperimentId;
 use domain::tracking::posts::LogLine;
+use futures::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::super::{Store, failed};
@@ -37,10 +39,22 @@ pub(in crate::store) async fn insert_lines_in(
     Ok(())
 }
 
+fn stored(row: &SqliteRow) -> StoredLine {
+    StoredLine {
+        number: row.get("number"),
+        line: LogLine {
+            line: row.get("line"),
+            micros: row.get("written_micros"),
+            level: row.get("level"),
+            message: row.get("message"),
+        },
+    }
+}
+
 impl Store {
     /// Stores lines; those that are there already stay as they are.
     pub async fn insert_lines(&self, experiment: &ExperimentId, lines: &[LogLine]) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         insert_lines_in(&mut transaction, experiment, lines).await?;
         transaction.commit().await.map_err(failed("commit"))
     }
@@ -69,18 +83,25 @@ impl Store {
             .fetch_all(&self.reader)
             .await
             .map_err(failed("read lines"))?;
-        Ok(rows
-            .iter()
-            .map(|row| StoredLine {
-                number: row.get("number"),
-                line: LogLine {
-                    line: row.get("line"),
-                    micros: row.get("written_micros"),
-                    level: row.get("level"),
-                    message: row.get("message"),
-                },
-            })
-            .collect())
+        Ok(rows.iter().map(stored).collect())
+    }
+
+    /// Shows every line to `look`, in the order in which they came, until it answers false.
+    pub async fn each_line(
+        &self,
+        experiment: &ExperimentId,
+        mut look: impl FnMut(&StoredLine) -> bool,
+    ) -> Result<()> {
+        let mut rows =
+            sqlx::query("select * from client_logs where experiment_id = $1 order by number")
+                .bind(experiment.as_str())
+                .fetch(&self.reader);
+        while let Some(row) = rows.try_next().await.map_err(failed("search lines"))? {
+            if !look(&stored(&row)) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The greatest number that the client gave a line; 0: it sent none.

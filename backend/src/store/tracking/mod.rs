@@ -64,7 +64,7 @@ fn tracked_run(row: &SqliteRow) -> TrackedRun {
 impl Store {
     /// Stores run and experiment, both or neither. None: it is new; else the experiment that has this slug in the project already.
     pub async fn insert_tracked_run(&self, new: NewTrackedRun<'_>) -> Result<Option<ExperimentId>> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let project = &new.experiment.project_id;
         let known: Option<String> = sqlx::query_scalar(
             "select experiment_id from tracked_runs where project_id = $1 and slug = $2",
@@ -190,7 +190,7 @@ impl Store {
 
     /// What a client says of its series; said again without a part, the part stays.
     pub async fn note_columns(&self, experiment: &ExperimentId, columns: &[Column]) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         for column in columns {
             sqlx::query(
                 "insert into tracked_columns (experiment_id, name, kind, detail) values ($1, $2, $3, $4) \

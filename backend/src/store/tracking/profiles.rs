@@ -26,7 +26,7 @@ impl Store {
         now: Timestamp,
         change: impl FnOnce(&mut SaidOfItself) + Send,
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let row = sqlx::query(
             "select config, metadata, requirements, conda from profiles where experiment_id = $1",
         )
@@ -84,7 +84,7 @@ impl Store {
         notes: &str,
         tags: &[String],
     ) -> Result<()> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         if !notes.is_empty() {
             sqlx::query("update experiments set notes = $2 where id = $1 and notes = ''")
                 .bind(experiment.as_str())

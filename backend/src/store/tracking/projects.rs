@@ -44,7 +44,7 @@ impl Store {
         creator: &UserId,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "insert into projects (id, name, created_by, created_at) values ($1, $2, $3, $4) on conflict (name) do nothing",
         )
