@@ -11,7 +11,7 @@ use domain::people::Role;
 
 use super::{find, name_taken};
 use crate::store::Profile;
-use crate::{Actor, Backend, Error, Result, clock, nodes};
+use crate::{Actor, Backend, Error, Result, clock, nodes, tracking};
 
 /// A tag is a word or two.
 const LONGEST_TAG: usize = 64;
@@ -241,6 +241,18 @@ pub async fn delete(backend: &Backend, actor: &Actor, id: &ExperimentId, name: &
             format!("以下模型由其导出并记录了来源：{names}。请改为归档。"),
         )));
     }
+    if let Some(import) = backend.store().open_import_of(id).await? {
+        return Err(Error::Conflict(Text::new(
+            format!(
+                "The import \"{import}\" still follows its files and would make it again. It ends an hour after they were last written to."
+            ),
+            format!(
+                "导入“{import}”仍在跟踪其文件，删除后会再次生成。文件停止写入一小时后导入结束，届时可删除。"
+            ),
+        )));
+    }
+    let files = backend.store().files_of_no_other(id).await?;
     backend.store().delete_experiment(id).await?;
+    tracking::files::forget(backend, &files).await;
     changed(backend, actor, id).await
 }

@@ -2,7 +2,7 @@
 //! memory, and none is longer than what is asked of it takes.
 
 mod moment;
-mod pattern;
+pub(crate) mod pattern;
 mod source;
 mod watch;
 

@@ -72,6 +72,23 @@ fn blob(backend: &Backend, sha256: &str) -> PathBuf {
     folder(backend, "blobs").join(head).join(tail)
 }
 
+/// A file that came this lately may be another run's, too, whose row is about to be written.
+const SETTLED: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Deletes files by their hash, once no row names them any more. One that cannot be deleted only takes up space.
+pub(crate) async fn forget(backend: &Backend, hashes: &[String]) {
+    for sha256 in hashes {
+        let path = blob(backend, sha256);
+        let written = tokio::fs::metadata(&path)
+            .await
+            .and_then(|about| about.modified());
+        let is_settled = written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > SETTLED));
+        if is_settled && let Err(error) = tokio::fs::remove_file(&path).await {
+            tracing::warn!(%error, path = %path.display(), "A file of a deleted experiment stays");
+        }
+    }
+}
+
 fn failed(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     Error::internal(doing)
 }
@@ -379,4 +396,61 @@ fn bounded_text(text: &str) -> String {
         kept.push(char);
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store;
+
+    #[tokio::test]
+    async fn a_deleted_experiment_takes_the_files_that_no_other_has() {
+        let (store, folder) = store::tests::fresh().await;
+        let (actor, gone) = store::tests::experiment(&store, None).await;
+        let stays: ExperimentId = clock::new_id();
+        store.insert_for_tests(&actor, &stays, "stays").await;
+        let settings = crate::Settings::new(folder.path().to_owned());
+        let backend = Backend::new(store, settings).expect("a key file");
+        let (own, shared, fresh) = ("a".repeat(64), "b".repeat(64), "c".repeat(64));
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        for sha256 in [&own, &shared, &fresh] {
+            let path = blob(&backend, sha256);
+            std::fs::create_dir_all(path.parent().expect("below a folder")).expect("made");
+            let file = std::fs::File::create(&path).expect("made");
+            if sha256 != &fresh {
+                file.set_modified(hour_ago).expect("aged");
+            }
+        }
+        let row = |sha256: &str, path: &str| FileRow {
+            path: path.to_owned(),
+            sha256: sha256.to_owned(),
+            size_bytes: 0,
+            content_type: String::new(),
+            is_saved: true,
+            at: clock::now(),
+        };
+        for (experiment, sha256, path) in [
+            (&gone, &own, "own"),
+            (&gone, &shared, "shared"),
+            (&gone, &fresh, "fresh"),
+            (&stays, &shared, "shared"),
+        ] {
+            let store = backend.store();
+            store
+                .insert_file(experiment, &row(sha256, path))
+                .await
+                .expect("stored");
+        }
+        let name = experiments::find(&backend, &actor, &gone)
+            .await
+            .expect("read")
+            .name;
+        experiments::delete(&backend, &actor, &gone, &name)
+            .await
+            .expect("deleted");
+        let is_there = |sha256: &str| blob(&backend, sha256).exists();
+        assert!(!is_there(&own));
+        assert!(is_there(&shared), "another run shows it");
+        assert!(is_there(&fresh), "a run may be about to name it");
+    }
 }

@@ -6,15 +6,19 @@ pub mod ingest;
 pub mod push;
 pub mod runs;
 
+use std::time::{Duration, Instant};
+
 use domain::experiments::{Experiment, Progress};
 use domain::ids::ExperimentId;
+use domain::logs::Find;
 use domain::metrics::SeriesKey;
 use domain::people::Role;
 use domain::time::Timestamp;
-use domain::tracking::{ClientLine, RunState, SaidOfItself, TrackedRun};
+use domain::tracking::{ClientLine, FoundLines, RunState, SaidOfItself, TrackedRun};
 
+use crate::logs::pattern::Pattern;
 use crate::people::random_of;
-use crate::store::{NewTrackedRun, SeriesRow};
+use crate::store::{NewTrackedRun, SeriesRow, StoredLine};
 use crate::{Actor, Backend, Result, clock, experiments, metrics};
 
 /// What a loss is called by those who write runs.
@@ -146,19 +150,107 @@ pub async fn log_lines(
         .store()
         .lines(id, after, before, limit.min(LINES))
         .await?;
-    Ok(lines
-        .into_iter()
-        .map(|stored| ClientLine {
-            number: stored.number,
-            at: Timestamp(stored.line.micros.div_euclid(1000)),
-            level: stored.line.level,
-            text: stored.line.message,
-        })
-        .collect())
+    Ok(lines.into_iter().map(shown).collect())
+}
+
+fn shown(stored: StoredLine) -> ClientLine {
+    ClientLine {
+        number: stored.number,
+        at: Timestamp(stored.line.micros.div_euclid(1000)),
+        level: stored.line.level,
+        text: stored.line.message,
+    }
+}
+
+/// Hits that a search lists, and how long it may take.
+const HITS: usize = 500;
+const SEARCH: Duration = Duration::from_secs(10);
+
+/// Lines of a run that hold what is looked for. An error belongs to the field `find`.
+pub async fn find_lines(
+    backend: &Backend,
+    actor: &Actor,
+    id: &ExperimentId,
+    find: &Find,
+) -> Result<FoundLines> {
+    experiments::find(backend, actor, id).await?;
+    let Some(pattern) = Pattern::read(find)? else {
+        return Ok(FoundLines::default());
+    };
+    let begun = Instant::now();
+    let mut found = FoundLines {
+        is_whole: true,
+        ..FoundLines::default()
+    };
+    let look = |line: &StoredLine| {
+        if !pattern.in_line(&line.line.message).is_empty() {
+            found.count += 1;
+            if found.hits.len() < HITS {
+                found.hits.push(shown(line.clone()));
+            }
+        }
+        found.is_whole = begun.elapsed() < SEARCH;
+        found.is_whole
+    };
+    backend.store().each_line(id, look).await?;
+    Ok(found)
 }
 
 /// What a run said of itself so far.
 pub async fn profile(backend: &Backend, actor: &Actor, id: &ExperimentId) -> Result<SaidOfItself> {
     experiments::find(backend, actor, id).await?;
     backend.store().said_of_itself(id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::tracking::posts::LogLine;
+
+    use super::*;
+    use crate::{Error, store};
+
+    #[tokio::test]
+    async fn a_search_finds_lines_by_words_and_by_pattern() {
+        let (store, folder) = store::tests::fresh().await;
+        let (actor, id) = store::tests::experiment(&store, None).await;
+        let lines: Vec<LogLine> = (1..=1200)
+            .map(|line| LogLine {
+                line,
+                micros: line * 1000,
+                level: "INFO".to_owned(),
+                message: format!("step {line}: Loss {}", line % 7),
+            })
+            .collect();
+        store.insert_lines(&id, &lines).await.expect("stored");
+        let settings = crate::Settings::new(folder.path().to_owned());
+        let backend = Backend::new(store, settings).expect("a key file");
+        let found = async |text: &str, is_regex| {
+            let find = Find {
+                text: text.to_owned(),
+                is_regex,
+                is_case_sensitive: false,
+            };
+            find_lines(&backend, &actor, &id, &find).await
+        };
+        let words = found("loss 3", false).await.expect("searched");
+        assert!(words.is_whole && words.count == 172 && words.hits.len() == 172);
+        assert_eq!(words.hits[0].text, "step 3: Loss 3");
+        let pattern = found("^step 12.*[0-2]$", true).await.expect("searched");
+        assert!(
+            pattern
+                .hits
+                .iter()
+                .all(|hit| hit.text.starts_with("step 12"))
+        );
+        let all = found("step", false).await.expect("searched");
+        assert_eq!((all.count, all.hits.len()), (1200, HITS));
+        assert_eq!(
+            found("", false).await.expect("asked"),
+            FoundLines::default()
+        );
+        let Err(Error::Invalid(findings)) = found("(", true).await else {
+            panic!("no pattern");
+        };
+        assert_eq!(findings[0].field, "find");
+    }
 }

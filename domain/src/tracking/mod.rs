@@ -88,6 +88,16 @@ pub struct ClientLine {
     pub text: String,
 }
 
+/// Lines that a search found.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FoundLines {
+    /// The first of them, in the order in which they came.
+    pub hits: Vec<ClientLine>,
+    pub count: u64,
+    /// False: the time was up before all lines were looked at.
+    pub is_whole: bool,
+}
+
 /// What a run says of itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SaidOfItself {
