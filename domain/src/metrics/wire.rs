@@ -326,7 +326,8 @@ fn put_numbers(bytes: &mut Vec<u8>, numbers: &[f64], is_exact: bool) {
         let per = if grain > 0.0 { 1.0 / grain } else { 0.0 };
         let grains: Vec<i64> = numbers
             .iter()
-            .map(|n| ((n - least) * per).round() as i64)
+            // None lies below the least; the nearest, without a call into the C library for each.
+            .map(|n| ((n - least) * per + 0.5) as i64)
             .collect();
         pack(bytes, &grains);
     }
