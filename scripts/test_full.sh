@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What is too slow or too big for CI: five releases of the SwanLab client, the bundled dataset is really learnt, real torch and
-# transformers read what the rehearsal writes (they are installed below the target folder, about 6 GB, unless TORCH_PYTHON names a
-# python3 that has them), and a log of a gigabyte is read over OpenSSH.
+# What is too slow or too big for CI: five releases of the SwanLab client, a hundred kills of the console under a logging script, the
+# bundled dataset is really learnt, real torch and transformers read what the rehearsal writes (they are installed below the target
+# folder, about 6 GB, unless TORCH_PYTHON names a python3 that has them), and a log of a gigabyte is read over OpenSSH.
 source "$(dirname "$0")/common.sh"
 install_build_tools
 begun=$SECONDS
@@ -24,6 +24,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo build -q --bin trainyard
 TEST_FULL=1 python3 scripts/test_swanlab.py "$target/debug/trainyard" 0.6.13 0.7.20 0.8.5 0.9.8 0.10.3
+python3 scripts/test_push.py "$target/debug/trainyard" 100
 cargo test -q --test export --test megatron -- --include-ignored | tee "$log"
 cargo test -q --test supervisor gigabyte -- --ignored --nocapture | tee -a "$log"
 printf 'test-full: %d tests passed in %d s, with %s\n' "$(awk '/^test result: ok\./ { sum += $4 } END { print sum }' "$log")" \

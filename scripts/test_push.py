@@ -1,6 +1,6 @@
 """The push API of a real console, before the script that docs/clients gives: points arrive once whatever is killed, stopped or sent again.
 
-Usage: test_push.py PROGRAM
+Usage: test_push.py PROGRAM [KILLS]
 """
 import json
 import pathlib
@@ -13,6 +13,7 @@ import textwrap
 from console_under_test import Console, root, wait_until
 
 program = sys.argv[1]
+kills = int(sys.argv[2]) if len(sys.argv) > 2 else 10
 folder = pathlib.Path(tempfile.mkdtemp(prefix="trainyard-push-"))
 script = root / "docs/clients/trainyard.py"
 
@@ -62,21 +63,22 @@ def main():
     print("  every value arrived")
 
     # The console is killed again and again while a script logs, and the script never hears of it.
-    process = run("killed", """
+    steps = max(20_000, kills * 600)
+    process = run("killed", f"""
         step = 0
-        while not run.left.is_set() and step < 20000:
+        while not run.left.is_set() and step < {steps}:
             step += 1
-            run.log({"loss": step / 7}, step)
+            run.log({{"loss": step / 7}}, step)
             time.sleep(0.0005)
     """, console.key, host)
-    for kill in range(10):
+    for kill in range(kills):
         wait_until("points", 30, lambda: len(stored(console, "killed").get("loss", [])) > kill * 300 if "killed" in console.experiments() else False)
         console.kill()
         console.start()
-    ended(process, 120)
+    ended(process, 120 + kills * 3)
     points = stored(console, "killed")["loss"]
-    assert points == [(step, step / 7) for step in range(1, 20001)], f"{len(points)} points"
-    print("  ten kills lost nothing and doubled nothing")
+    assert points == [(step, step / 7) for step in range(1, steps + 1)], f"{len(points)} points"
+    print(f"  {kills} kills lost nothing and doubled nothing")
 
     # A script that was killed in mid-run ends as crashed when it says so, and one that fails says so itself.
     assert "ZeroDivisionError" in ended(run("failing", "run.log({'loss': 1.0}, 1)\n1 / 0", console.key, host), code=1)
