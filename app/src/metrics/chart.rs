@@ -27,6 +27,8 @@ pub struct ChartState {
     pub size: RwSignal<Option<(f64, f64)>>,
     pub is_seen: RwSignal<bool>,
     pub drag: RwSignal<Option<Drag>>,
+    /// The finger that touched it last, and where.
+    pub touch: StoredValue<Option<(i32, f64)>>,
     pub is_table: RwSignal<bool>,
 }
 
@@ -41,6 +43,7 @@ impl ChartState {
             size: RwSignal::new(None),
             is_seen: RwSignal::new(false),
             drag: RwSignal::new(None),
+            touch: StoredValue::new(None),
             is_table: RwSignal::new(false),
         }
     }
@@ -202,7 +205,7 @@ pub fn Chart(
                     on:pointermove=move |event| gestures::moved(chart, &event)
                     on:pointerdown=move |event| gestures::pressed(chart, &event)
                     on:pointerup=move |_| gestures::released(chart)
-                    on:pointercancel=move |_| chart.drag.set(None)
+                    on:pointercancel=move |_| gestures::cancelled(chart)
                     on:pointerleave=move |_| chart.set_cursor(None)
                     on:wheel=move |event| gestures::wheeled(chart, &event)
                     on:keydown=move |event| gestures::typed(chart, section, &event)

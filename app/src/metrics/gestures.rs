@@ -17,6 +17,13 @@ pub enum Drag {
     Zoom { from: f64, to: f64 },
     /// Where it began, and the plot as it was then.
     Pan { across: f64, frame: Frame },
+    /// Two fingers: whose, where they began and where they are across the chart, and the plot as it was then.
+    Pinch {
+        fingers: [i32; 2],
+        begun: [f64; 2],
+        now: [f64; 2],
+        frame: Frame,
+    },
 }
 
 /// Shorter than this, in CSS pixels, a drag was a click.
@@ -36,6 +43,24 @@ pub fn moved(chart: ChartState, event: &ev::PointerEvent) {
         }) => {
             show(chart, frame.panned((begun - across) / frame.width));
         }
+        Some(Drag::Pinch {
+            fingers,
+            begun,
+            mut now,
+            frame,
+        }) => {
+            let Some(finger) = fingers.iter().position(|id| *id == event.pointer_id()) else {
+                return;
+            };
+            now[finger] = across;
+            chart.drag.set(Some(Drag::Pinch {
+                fingers,
+                begun,
+                now,
+                frame,
+            }));
+            return show(chart, frame.pinched(begun.into(), now.into()));
+        }
         None => {}
     }
     chart.set_cursor(Some(x));
@@ -46,6 +71,22 @@ pub fn pressed(chart: ChartState, event: &ev::PointerEvent) {
         return;
     };
     let across = f64::from(event.offset_x());
+    if event.pointer_type() == "touch" {
+        let first = chart
+            .touch
+            .get_value()
+            .filter(|(id, _)| *id != event.pointer_id());
+        chart.touch.set_value(Some((event.pointer_id(), across)));
+        if let Some((id, place)) = first {
+            let places = [place, across];
+            return chart.drag.set(Some(Drag::Pinch {
+                fingers: [id, event.pointer_id()],
+                begun: places,
+                now: places,
+                frame,
+            }));
+        }
+    }
     let is_pan = event.button() == 1 || event.button() == 0 && event.shift_key();
     if is_pan {
         // The middle button would scroll the page.
@@ -62,8 +103,15 @@ pub fn pressed(chart: ChartState, event: &ev::PointerEvent) {
         .with_value(|id| browser::capture_pointer(id, event.pointer_id()));
 }
 
+/// The browser took the pointer for itself.
+pub fn cancelled(chart: ChartState) {
+    chart.touch.set_value(None);
+    chart.drag.set(None);
+}
+
 pub fn released(chart: ChartState) {
     let drag = chart.drag.get_untracked();
+    chart.touch.set_value(None);
     chart.drag.set(None);
     let (Some(Drag::Zoom { from, to }), Some(frame)) = (drag, chart.frame.get_untracked()) else {
         return;

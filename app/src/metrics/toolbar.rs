@@ -69,6 +69,10 @@ pub fn Toolbar(panel: Panel, found: Signal<Found>) -> impl IntoView {
                 on:click=move |_| { panel.own.update(|own| own.clear()); change(|view| view.range = None); }>
                 {t::reset_zoom(language)}
             </button>
+            <span class="chart-files">{t::all_points(language)} {["csv", "json", "parquet"].map(|format| {
+                let address = panel.experiment.with_value(|id| format!("/console/v1/experiments/{id}/points?format={format}"));
+                view! { <a href=address download="" rel="external">{format.to_uppercase()}</a> }
+            })}</span>
         </div>
     }
 }

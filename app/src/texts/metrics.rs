@@ -36,6 +36,7 @@ texts! {
     attempts_each => "each", "分别显示";
     attempts_merged => "merged", "合并";
     newest => "newest", "最新";
+    all_points => "All points:", "全部数据点：";
     reset_zoom => "Reset zoom", "重置缩放";
     keys => "drag or Ctrl+wheel: zoom · Shift+drag: pan · double click or 0: all · arrows: point · + −: zoom · t: table · Enter: large", "拖动或 Ctrl+滚轮：缩放 · Shift+拖动：平移 · 双击或 0：全部 · 方向键：逐点 · + −：缩放 · t：表格 · Enter：放大";
     no_points => "No points yet. They appear as soon as the trainer logs its first step.", "还没有数据点。训练程序记录第一步后会立即显示。";

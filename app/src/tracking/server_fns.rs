@@ -1,9 +1,10 @@
 //! Runs that were not launched here, for pages.
 
 use crate::wire::Json;
+use domain::logs::Find;
 use domain::people::Project;
-use domain::tracking::ClientLine;
 use domain::tracking::media::{MediaList, MediaView};
+use domain::tracking::{ClientLine, FoundLines};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,12 @@ pub async fn read_lines(
     let (backend, actor) = crate::context::backend_and_actor()?;
     let id = id.parse()?;
     Ok(backend::tracking::log_lines(&backend, &actor, &id, after, before, 1000).await?)
+}
+
+#[server(prefix = "/fn", endpoint = "tracking/find_lines", input = Json, output = Json)]
+pub async fn find_lines(id: String, find: Find) -> Result<FoundLines, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::tracking::find_lines(&backend, &actor, &id.parse()?, &find).await?)
 }
 
 /// The person's projects, and which of them they work in.

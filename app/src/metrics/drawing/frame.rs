@@ -67,6 +67,18 @@ impl Frame {
         (end(self.x.0), end(self.x.1))
     }
 
+    /// The ends after two fingers moved from `begun` to `now`, across the chart: what was under each stays under it.
+    pub fn pinched(&self, begun: (f64, f64), now: (f64, f64)) -> (f64, f64) {
+        // Fingers that meet or pass each other would turn the axis around.
+        let apart = |(one, other): (f64, f64)| (other - one).abs().max(8.0);
+        let place =
+            |across: f64| self.x.0 + (across - self.left) / self.width * (self.x.1 - self.x.0);
+        let span = (self.x.1 - self.x.0) * apart(begun) / apart(now);
+        let middle = |(one, other): (f64, f64)| (one + other) / 2.0;
+        let from = place(middle(begun)) - (middle(now) - self.left) / self.width * span;
+        (self.x_scale.value(from), self.x_scale.value(from + span))
+    }
+
     /// The ends after moving by a share of what is shown.
     pub fn panned(&self, share: f64) -> (f64, f64) {
         let by = share * (self.x.1 - self.x.0);
@@ -110,6 +122,24 @@ mod tests {
             assert!((before - after).abs() < 1e-9);
             let moved = frame.panned(0.25);
             assert!((place(moved.0) - 1.5).abs() < 1e-9 && (place(moved.1) - 3.5).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_pinch_keeps_what_is_under_the_fingers() {
+        for scale in [Scale::Number, Scale::Log] {
+            let frame = frame(scale, (1.0, 3.0));
+            let (begun, now) = ((100.0, 200.0), (80.0, 380.0));
+            let under = (frame.x_at(begun.0), frame.x_at(begun.1));
+            let (from, to) = frame.pinched(begun, now);
+            let place = |x: f64| scale.place(x).expect("a place");
+            let after = Frame {
+                x: (place(from), place(to)),
+                ..frame
+            };
+            for (x, across) in [(under.0, now.0), (under.1, now.1)] {
+                assert!((after.across(x).expect("a place") - across).abs() < 1e-6);
+            }
         }
     }
 }
