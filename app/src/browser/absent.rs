@@ -41,6 +41,12 @@ pub fn values(_what: &str) -> Vec<String> {
     Vec::new()
 }
 
+pub fn colour_chosen(_what: &str, _chosen: &[String]) {}
+
+pub fn typed_before(_id: &str) -> Option<String> {
+    None
+}
+
 pub fn close_menus() {}
 
 pub fn close_menus_left() {}

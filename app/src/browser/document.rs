@@ -1,5 +1,6 @@
 //! Facts of the open document, its clock, clipboard and per-browser memory.
 
+use domain::comparison::colours;
 use domain::language::Language;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -30,6 +31,29 @@ pub fn viewer() -> Viewer {
 /// An element of the page by its id.
 pub fn element(id: &str) -> Option<Element> {
     web_sys::window()?.document()?.get_element_by_id(id)
+}
+
+/// Whether the server rendered parts (`crate::parts`) into the page.
+pub fn has_parts() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_some_and(|document| matches!(document.query_selector("[data-part]"), Ok(Some(_))))
+}
+
+/// What a person wrote into a field, or chose, before the page was taken over. None later: what another page left there is not meant.
+pub fn typed_before(id: &str) -> Option<String> {
+    let is_taken_over = leptos::prelude::Owner::current_shared_context()
+        .is_some_and(|context| context.during_hydration());
+    let value = is_taken_over.then(|| element(id)).flatten().map(|field| {
+        let input = field
+            .dyn_ref::<web_sys::HtmlInputElement>()
+            .map(|field| field.value());
+        input.or_else(|| {
+            field
+                .dyn_ref::<web_sys::HtmlSelectElement>()
+                .map(|field| field.value())
+        })
+    });
+    value.flatten().filter(|text| !text.is_empty())
 }
 
 /// The clock, milliseconds since 1970.
@@ -142,6 +166,23 @@ fn boxes(what: &str) -> Vec<(web_sys::HtmlInputElement, String)> {
 pub fn tick(what: &str, chosen: &[String]) {
     for (input, of) in boxes(what) {
         input.set_checked(chosen.contains(&of));
+    }
+}
+
+/// Gives the dots in the rows of the checkboxes with this `data-do` the colours that a comparison of the chosen ones will have; each other
+/// one its own.
+pub fn colour_chosen(what: &str, chosen: &[String]) {
+    let keys: Vec<&str> = chosen.iter().map(String::as_str).collect();
+    let assigned = colours::assign(&keys);
+    for (input, of) in boxes(what) {
+        let place = chosen.iter().position(|id| *id == of);
+        let colour = place.map_or_else(|| colours::own(&of), |place| assigned[place]);
+        let row = input.closest("tr").ok().flatten();
+        let dot = row.and_then(|row| row.query_selector(".dot").ok().flatten());
+        if let Some(dot) = dot {
+            // The attribute's name is a good one.
+            let _ = dot.set_attribute("data-colour", &colour.to_string());
+        }
     }
 }
 

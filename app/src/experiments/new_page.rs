@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 use super::server_fns::{
-    form_of_experiment, launch_experiment, list_experiments, preview_experiment,
+    count_experiments, form_of_experiment, launch_experiment, preview_experiment,
 };
 use super::setup_fields::{Source, TypedFields};
 use crate::browser;
@@ -63,7 +63,7 @@ async fn choices(from: Option<String>) -> Result<Choices, AppError> {
                 .iter()
                 .find(|model| model.origin == domain::models::Origin::Registered);
             Form {
-                name: format!("run-{}", list_experiments().await?.len() + 1),
+                name: format!("run-{}", count_experiments().await? + 1),
                 cluster_id: cluster
                     .map(|cluster| cluster.id.to_string())
                     .unwrap_or_default(),

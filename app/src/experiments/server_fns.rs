@@ -8,10 +8,17 @@ use leptos::prelude::*;
 
 use crate::error::AppError;
 
-#[server(prefix = "/fn", endpoint = "experiments/list", input = Json, output = Json)]
-pub async fn list_experiments() -> Result<Vec<ExperimentView>, AppError> {
+/// What trains now.
+#[server(prefix = "/fn", endpoint = "experiments/running", input = Json, output = Json)]
+pub async fn running_experiments() -> Result<Vec<ExperimentView>, AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
-    Ok(backend::experiments::list(&backend, &actor).await?)
+    Ok(backend::experiments::running(&backend, &actor).await?)
+}
+
+#[server(prefix = "/fn", endpoint = "experiments/count", input = Json, output = Json)]
+pub async fn count_experiments() -> Result<u64, AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::experiments::count(&backend, &actor).await?)
 }
 
 #[server(prefix = "/fn", endpoint = "experiments/get", input = Json, output = Json)]

@@ -301,7 +301,20 @@ fn groups(listing: &Listing, request: &TableRequest, language: Language) -> AnyV
     let rows: Vec<_> = listing
         .groups
         .iter()
-        .map(|group| one_group(group, &by, &places, request, language))
+        .map(|group| {
+            let row = one_group(group, &by, &places, request, language);
+            let is_open = request.open.as_ref() == Some(&group.filter);
+            let inside: Vec<_> = if is_open {
+                listing.rows.iter().map(|row| row_in_group(row, &places)).collect()
+            } else {
+                Vec::new()
+            };
+            let rest = (is_open && group.count > listing.rows.len() as u64).then(|| {
+                let to = whole_group(group, request);
+                view! { <tr class="in-group"><td colspan=places.len() + 2><a href=to>{t::whole_group(language)} " " {count(group.count)}</a></td></tr> }
+            });
+            view! { {row}{inside}{rest} }
+        })
         .collect();
     view! {
         <table class="table runs">
@@ -342,12 +355,16 @@ fn group_row(
     request: &TableRequest,
     language: Language,
 ) -> AnyView {
+    let is_open = request.open.as_ref() == Some(&group.filter);
     let to = address(&TableRequest {
-        filter: group.filter.clone(),
-        group: None,
-        page: 0,
+        open: (!is_open).then(|| group.filter.clone()),
         ..request.clone()
     });
+    let (mark, word) = if is_open {
+        ("▾", t::fold(language))
+    } else {
+        ("▸", t::unfold(language))
+    };
     let cells: Vec<_> = places
         .iter()
         .map(|(at, column)| {
@@ -360,7 +377,43 @@ fn group_row(
         })
         .collect();
     view! {
-        <tr><td class="run-name"><a href=to>{value}</a></td><td class="number">{count(group.count)} " " {t::experiments_in_group(language)}</td>{cells}</tr>
+        <tr>
+            <td class="run-name"><a href=to title=word aria-expanded=is_open.to_string()><span class="group-mark" aria-hidden="true">{mark}</span> {value}</a></td>
+            <td class="number"><a href=whole_group(group, request)>{count(group.count)} " " {t::experiments_in_group(language)}</a></td>
+            {cells}
+        </tr>
+    }
+    .into_any()
+}
+
+/// The table of a group alone.
+fn whole_group(group: &Group, request: &TableRequest) -> String {
+    address(&TableRequest {
+        filter: group.filter.clone(),
+        group: None,
+        open: None,
+        page: 0,
+        ..request.clone()
+    })
+}
+
+/// One experiment below its group, its values under the group's means.
+fn row_in_group(row: &Row, places: &[(usize, &Column)]) -> AnyView {
+    let language = use_language();
+    let id = row.id.to_string();
+    let cells: Vec<_> = places
+        .iter()
+        .map(|(at, column)| {
+            let text = shown(&row.cells[*at], matches!(column, Column::Metric(..)));
+            view! { <td class="number" data-label=t::column(language, column).0 title=text.clone()>{text.clone()}</td> }
+        })
+        .collect();
+    view! {
+        <tr class="in-group">
+            <td class="run-name"><i class="dot" data-colour=colours::own(&id)></i> <a href=format!("/experiments/{id}") title=row.name.clone()>{row.name.clone()}</a></td>
+            <td>{state(&row.state, language)}</td>
+            {cells}
+        </tr>
     }
     .into_any()
 }

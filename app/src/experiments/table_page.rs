@@ -85,7 +85,10 @@ fn Rows(
         html.track();
         table.chosen.with(|chosen| {
             let chosen = chosen.clone();
-            request_animation_frame(move || browser::tick("pick", &chosen));
+            request_animation_frame(move || {
+                browser::tick("pick", &chosen);
+                browser::colour_chosen("pick", &chosen);
+            });
         });
     });
     let done = move |deed: Deed| match deed.what.as_str() {
@@ -106,6 +109,7 @@ fn Rows(
         "group" => {
             let request = TableRequest {
                 group: deed.of.parse().ok(),
+                open: None,
                 page: 0,
                 ..table.request.get_untracked()
             };

@@ -1,6 +1,5 @@
 //! The start page: what needs you, what runs, what is free; above them, until it was walked, the path to a first model.
 
-use domain::experiments::ExperimentView;
 use domain::jobs::{JobView, State};
 use domain::models::Format;
 use domain::nodes::NodeView;
@@ -12,7 +11,7 @@ use super::tour::{TourPanel, tour_read};
 use crate::context::{use_language, use_viewer};
 use crate::datasets::server_fns::list_datasets;
 use crate::experiments::ExperimentRows;
-use crate::experiments::server_fns::list_experiments;
+use crate::experiments::server_fns::{count_experiments, running_experiments};
 use crate::jobs::server_fns::list_jobs;
 use crate::models::server_fns::list_models;
 use crate::nodes::GpuStrip;
@@ -64,7 +63,7 @@ fn Path() -> impl IntoView {
             let models = list_models().await?;
             let is_converted = models.iter().any(|model| model.format == Format::Mcore);
             let has_datasets = !list_datasets().await?.is_empty();
-            let has_experiments = !list_experiments().await?.is_empty();
+            let has_experiments = count_experiments().await? > 0;
             Ok([
                 nodes,
                 !models.is_empty(),
@@ -142,14 +141,12 @@ fn Running() -> impl IntoView {
     let (language, live) = (use_language(), use_live());
     let all = Resource::new(
         move || (live.kind("job"), live.kind("series")),
-        |_| list_experiments(),
+        |_| running_experiments(),
     );
     view! {
         <Load resource=all let:all>
             {move || {
-                let running: Vec<ExperimentView> = all.with(|all| {
-                    all.iter().filter(|view| view.is_running()).cloned().collect()
-                });
+                let running = all.get();
                 (!running.is_empty()).then(|| view! {
                     <section class="section-body"><h2>{t::training(language)}</h2><ExperimentRows all=running/></section>
                 })

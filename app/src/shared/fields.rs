@@ -3,6 +3,7 @@
 use domain::finding::{Finding, Weight};
 use leptos::prelude::*;
 
+use crate::browser;
 use crate::context::use_language;
 use crate::texts::common as t;
 
@@ -54,6 +55,9 @@ pub fn TextField(
                 .then_some("stops")
         }
     };
+    if let Some(typed) = browser::typed_before(name) {
+        value.set(typed);
+    }
     view! {
         <div class="field" data-has=has>
             <label class="field-label" for=name>

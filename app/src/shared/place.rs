@@ -2,9 +2,10 @@
 
 use domain::nodes::{Cluster, NodeView};
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
+use leptos_router::hooks::{use_navigate, use_query_map};
 
 use super::{Findings, Load, Submit, TextField};
+use crate::browser;
 use crate::context::use_language;
 use crate::error::AppError;
 use crate::nodes::server_fns::list_nodes;
@@ -63,8 +64,13 @@ fn Fields(
             .flat_map(|(cluster, nodes)| nodes.iter().map(move |node| named(cluster, node)))
             .collect()
     });
-    let node = RwSignal::new(nodes.first().map(|(id, _)| id.clone()).unwrap_or_default());
-    let (path, name) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    // A form that was sent before the page was taken over comes back with what was typed in its address.
+    let query = use_query_map().get_untracked();
+    let sent = |field: &str| query.get(field).unwrap_or_default();
+    let chosen = browser::typed_before("node").unwrap_or_else(|| sent("node"));
+    let known = nodes.iter().find(|(id, _)| *id == chosen).or(nodes.first());
+    let node = RwSignal::new(known.map(|(id, _)| id.clone()).unwrap_or_default());
+    let (path, name) = (RwSignal::new(sent("path")), RwSignal::new(sent("name")));
     let problem = Memo::new(move |_| register.value().get().and_then(Result::err));
     let findings = Signal::derive(move || {
         problem
@@ -83,7 +89,10 @@ fn Fields(
             <div class="field">
                 <label class="field-label" for="node">{c::node(language)}</label>
                 <select id="node" name="node" on:change:target=move |ev| node.set(ev.target().value())>
-                    {nodes.into_iter().map(|(id, name)| view! { <option value=id>{name}</option> }).collect_view()}
+                    {nodes.into_iter().map(|(id, name)| {
+                        let is_chosen = node.with_untracked(|node| *node == id);
+                        view! { <option value=id selected=is_chosen>{name}</option> }
+                    }).collect_view()}
                 </select>
                 <Findings of=findings field="node"/>
             </div>

@@ -38,6 +38,9 @@ texts! {
     previous => "Previous", "上一页";
     next => "Next", "下一页";
     experiments_in_group => "experiments", "个实验";
+    unfold => "Show these experiments here", "在此展开这些实验";
+    fold => "Fold", "收起";
+    whole_group => "Show all", "查看全部";
     table => "Experiments of the project", "项目的实验";
 }
 
