@@ -28,6 +28,7 @@ mod metrics;
 mod models;
 mod nodes;
 mod pages;
+mod parts;
 mod people;
 mod shared;
 mod shell;
@@ -41,6 +42,9 @@ pub use shell::shell;
 
 /// Takes over the page that the server rendered. Called once by the wasm entry.
 #[cfg(feature = "hydrate")]
-pub fn hydrate() {
+pub async fn hydrate() {
+    if browser::has_parts() {
+        parts::ready().await;
+    }
     leptos::mount::hydrate_lazy(App);
 }

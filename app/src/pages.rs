@@ -2,7 +2,7 @@
 //!
 //! A browser loads such a file when it first opens one of its pages: a first visit does not wait for pages that it does not show.
 //! `wasm-split-cli` cuts the wasm at the marks that `lazy` leaves (scripts/build_site.sh). Pages share a file where people go from one to
-//! the other. Each set of files that use the same code has a piece of its own, so that every further file doubles the pieces.
+//! the other. What only some visits open is in a file of its own as well (`parts`).
 
 use leptos::prelude::*;
 use leptos_router::LazyRoute;
@@ -45,10 +45,10 @@ macro_rules! pages {
 }
 
 pages! {
-    watching, __preload_watching: experiments::ExperimentPage, jobs::JobsPage, jobs::JobPage;
+    watching, __preload_watching: experiments::ExperimentPage;
     planning, __preload_planning: experiments::ExperimentsPage, compare::ComparePage, experiments::NewExperimentPage, tracking::SendPage;
     keeping, __preload_keeping: home::HomePage, people::LoginPage, people::SetupPage, people::SettingsPage, nodes::NodesPage, nodes::AddNodePage,
         nodes::NodePage, models::ModelsPage, models::RegisterModelPage, models::ModelPage, datasets::DatasetsPage, datasets::RegisterDatasetPage,
-        datasets::DatasetPage, imports::ImportsPage, imports::ImportPage;
+        datasets::DatasetPage, imports::ImportsPage, imports::ImportPage, jobs::JobsPage, jobs::JobPage;
     serving, __preload_serving: deployments::DeploymentsPage, deployments::NewDeploymentPage, deployments::DeploymentPage, chat::ChatPage;
 }

@@ -2,26 +2,25 @@
 
 use domain::experiments::ExperimentView;
 use domain::jobs::JobView;
-use domain::recipes::{extra, fields, presets};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::profile_parts::{AboutTab, MoreMenu, NotesTab, ProfileReads, Tags};
+use super::profile_parts::{MoreMenu, ProfileReads, Tags};
 use super::server_fns::{get_experiment, relaunch_experiment, stop_experiment};
-use super::setup_fields::said;
 use crate::browser;
-use crate::checkpoints::{CheckpointReads, CheckpointTable, checkpoint_reads};
+use crate::checkpoints::{CheckpointReads, checkpoint_reads};
 use crate::context::use_language;
 use crate::jobs::{JobBody, ProcessLine, ProcessTable};
 use crate::metrics::{ChartReads, ChartsPanel};
+use crate::parts::{self, Part};
 use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
 use crate::shared::{Confirmed, JobBadge, Lasted, Load, RunBadge};
-use crate::texts::{common as c, experiments as t, jobs, profiles, tracking};
-use crate::tracking::{LinesTab, MediaReads, MediaTab};
+use crate::texts::{experiments as t, jobs, profiles, tracking};
+use crate::tracking::MediaReads;
 
 #[component]
 pub fn ExperimentPage() -> impl IntoView {
@@ -210,14 +209,14 @@ fn Tabs(
             }).collect_view()}
         </nav>
         {move || match tab.get().as_str() {
-            "logs" if !is_launched => view! { <LinesTab id=id.clone()/> }.into_any(),
+            "logs" if !is_launched => parts::shown(Part::Lines { experiment: id.clone() }),
             "logs" => view! { <Logs shown/> }.into_any(),
-            "media" => view! { <MediaTab id=id.clone() reads=media/> }.into_any(),
-            "recipe" => view! { <Recipe shown/> }.into_any(),
+            "media" => parts::shown(Part::Media { experiment: id.clone(), reads: media }),
+            "recipe" => parts::shown(Part::Recipe(shown)),
             "nodes" => view! { <NodesTab shown/> }.into_any(),
-            "overview" => view! { <AboutTab reads=profile/> }.into_any(),
-            "notes" => view! { <NotesTab reads=profile/> }.into_any(),
-            "checkpoints" => view! { <CheckpointTable reads=checkpoints/> }.into_any(),
+            "overview" => parts::shown(Part::About(profile)),
+            "notes" => parts::shown(Part::Notes(profile)),
+            "checkpoints" => parts::shown(Part::Checkpoints(checkpoints)),
             _ => view! { <ChartsPanel experiment=id.clone() reads=charts/> }.into_any(),
         }}
     }
@@ -259,42 +258,4 @@ fn Logs(shown: Signal<ExperimentView>) -> impl IntoView {
             }
         })
     }
-}
-
-/// What it was set up with, field by field, and where it writes.
-#[component]
-fn Recipe(shown: Signal<ExperimentView>) -> impl IntoView {
-    let language = use_language();
-    let view = shown.get_untracked();
-    let Some(setup) = view.experiment.setup.clone() else {
-        return view! { <p class="empty">{t::no_recipe(language)}</p> }.into_any();
-    };
-    let values = fields::write(&setup.recipe);
-    let rows = fields::ALL.iter().map(|field| {
-        let label = said(field.label, language);
-        view! {
-            <tr><td>{label}</td><td class="number">{values.get(field.key).cloned()}</td><td><code>{format!("--{}", field.flag)}</code></td></tr>
-        }
-    }).collect_view();
-    let extra = extra::write(&setup.recipe.extra);
-    let preset = match presets::find(&setup.preset) {
-        Some(preset) => said(preset.name, language).to_owned(),
-        None => setup.preset.clone(),
-    };
-    let folder = view
-        .attempts
-        .last()
-        .and_then(|(attempt, _)| attempt.run_folder.clone());
-    view! {
-        <dl class="facts">
-            <dt>{t::model(language)}</dt><dd><A href=format!("/models/{}", setup.model_id)>{view.model_name}</A></dd>
-            <dt>{t::dataset(language)}</dt><dd><A href=format!("/datasets/{}", setup.dataset_id)>{view.dataset_name}</A></dd>
-            <dt>{t::nodes(language)}</dt><dd>{view.nodes.join(", ")} " × " {setup.gpus_per_node} " GPU"</dd>
-            <dt>{t::preset(language)}</dt><dd>{preset}</dd>
-            {folder.map(|folder| view! { <dt>{t::run_folder(language)}</dt><dd><code class="wrap">{folder}</code></dd> })}
-            {(!extra.is_empty()).then(|| view! { <dt>{t::extra(language)}</dt><dd><code class="wrap">{extra}</code></dd> })}
-        </dl>
-        <table class="table"><thead><tr><th>{c::name(language)}</th><th>{t::value(language)}</th><th>{t::argument(language)}</th></tr></thead><tbody>{rows}</tbody></table>
-    }
-    .into_any()
 }

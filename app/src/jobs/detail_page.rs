@@ -7,10 +7,10 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
 use super::activity::StopButton;
-use super::log_view::LogView;
 use super::processes::ProcessTable;
 use super::server_fns::{get_job, list_jobs};
 use crate::context::use_language;
+use crate::parts::{self, Part};
 use crate::shared::badge::{cause, kind_word};
 use crate::shared::live::use_live;
 use crate::shared::{Ago, JobBadge, Lasted, Load};
@@ -98,6 +98,6 @@ pub fn JobBody(
             <p class="finding" data-weight="stops"><strong>{t::cause(language)} ": "</strong> {why}</p>
         })}
         <ProcessTable job names=names.clone()/>
-        <LogView job=id processes names is_growing/>
+        {parts::shown(Part::Log { job: id, processes, names, is_growing })}
     }
 }

@@ -9,6 +9,7 @@ pub mod server_fns;
 
 pub use activity::ActivityMenu;
 pub use detail_page::{JobBody, JobPage, JobsPage};
+pub use log_view::LogView;
 pub use processes::{ProcessLine, ProcessTable};
 
 use domain::jobs::JobView;

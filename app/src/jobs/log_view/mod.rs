@@ -233,7 +233,6 @@ pub fn LogView(
     job: String,
     processes: Vec<ProcessView>,
     /// Names of the nodes, by rank.
-    #[prop(optional)]
     names: Vec<String>,
     /// Whether more may come.
     #[prop(into)]
