@@ -10,6 +10,8 @@
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
 compile_error!("`ssr` and `hydrate` are two builds: check them with two commands");
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod browser;
 mod chat;
 mod checkpoints;

@@ -17,26 +17,29 @@ def finite(value):
     return value if math.isfinite(value) else None
 
 
-def main(path):
-    database = sqlite3.connect(path, timeout=20)
-    (user,) = database.execute("select id from users").fetchone()
-    (project,) = database.execute("select id from projects").fetchone()
-    now = int(time.time() * 1000)
-    begun = now - 4 * 3600 * 1000
-    ids = {}
+class Seed:
+    """Writes into a console's database."""
 
-    def experiment(name):
-        ids[name] = f"019a0000-0000-7000-8000-{len(ids):012}"
-        row = (ids[name], project, user, name, now)
-        database.execute("insert into experiments (id, project_id, created_by, name, created_at) values (?, ?, ?, ?, ?)", row)
+    def __init__(self, path):
+        self.database = sqlite3.connect(path, timeout=20)
+        (self.user,) = self.database.execute("select id from users").fetchone()
+        (self.project,) = self.database.execute("select id from projects").fetchone()
+        self.now = int(time.time() * 1000)
+        self.ids = {}
 
-    def series(of, attempt, name, points, labels=None):
+    def experiment(self, name):
+        self.ids[name] = f"019a0000-0000-7000-8000-{len(self.ids):012}"
+        row = (self.ids[name], self.project, self.user, name, self.now)
+        self.database.execute("insert into experiments (id, project_id, created_by, name, created_at) values (?, ?, ?, ?, ?)", row)
+
+    def series(self, of, attempt, name, points, labels=None):
+        """`points`: (step, milliseconds since 1970, value), steps rising."""
         good = [value for _, _, value in points if math.isfinite(value)]
         words = json.dumps(labels or {}, separators=(",", ":"), sort_keys=True)
         ends = (min(good), max(good)) if good else (None, None)
         steps = (points[0][0], points[-1][0], points[-1][1], finite(points[-1][2]))
-        row = (ids[of], attempt, "client", name, words, len(points), len(points) - len(good), *steps, *ends)
-        number = database.execute(
+        row = (self.ids[of], attempt, "client", name, words, len(points), len(points) - len(good), *steps, *ends)
+        number = self.database.execute(
             "insert into series (experiment_id, attempt, source, name, labels, count, non_finite, first_step, last_step, last_time,"
             f" last_value, min_value, max_value) values ({','.join('?' * 13)})",
             row,
@@ -47,11 +50,17 @@ def main(path):
             ends = (min(good), max(good)) if good else (None, None)
             columns = [struct.pack(f"<{len(part)}{kind}", *column) for kind, column in zip("qqd", zip(*part))]
             row = (number, at // CHUNK, len(part), part[0][0], part[-1][0], *ends, finite(part[0][2]), finite(part[-1][2]), len(part) - len(good))
-            database.execute(
+            self.database.execute(
                 "insert into series_chunks (series_id, number, count, first_step, last_step, min_value, max_value, first_value,"
                 f" last_value, non_finite, steps, times, vals) values ({','.join('?' * 13)})",
                 (*row, *columns),
             )
+
+
+def main(path):
+    seed = Seed(path)
+    experiment, series = seed.experiment, seed.series
+    begun = seed.now - 4 * 3600 * 1000
 
     def line(steps, value):
         return [(step, begun + step * 2000, value(step)) for step in steps]
@@ -81,8 +90,9 @@ def main(path):
         series("many series", 1, name, line(range(200), lambda step: math.sin(step / (10 + number))))
 
     experiment("nothing yet")
-    database.commit()
-    print(json.dumps(ids))
+    seed.database.commit()
+    print(json.dumps(seed.ids))
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

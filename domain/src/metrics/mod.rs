@@ -12,6 +12,7 @@ mod labels;
 pub mod layout;
 pub mod packed;
 pub mod reduce;
+pub mod singles;
 pub mod smoothing;
 pub mod stdout;
 pub mod tfevents;
