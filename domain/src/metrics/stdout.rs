@@ -53,7 +53,9 @@ fn record(line: &str) -> Option<Record> {
     }
     let (head, said) = line.split_once(" | ")?;
     if let Some((_, step)) = head.split_once("validation loss at iteration ") {
-        return evaluation(step.trim().parse().ok()?, said);
+        // After training 3.x evaluates once more, `… iteration 47 on validation set | …`.
+        let step = step.split_whitespace().next()?;
+        return evaluation(step.parse().ok()?, said);
     }
     let (_, place) = head.split_once("iteration ")?;
     let (step, steps) = place.split_once('/')?;
@@ -189,6 +191,9 @@ mod tests {
         assert_eq!(records[1].step, Some(50));
         assert_eq!(of("eval_loss"), Some(1.2));
         assert_eq!(of("eval_lm_loss_PPL"), Some(3.3));
+        let last = b" validation loss at iteration 47 on validation set | lm loss value: 1.1E+00 | lm loss PPL: 3.0E+00 | \n";
+        let records = Reader::default().push(last);
+        assert_eq!(records[0].step, Some(47), "the evaluation after training");
     }
 
     #[test]
