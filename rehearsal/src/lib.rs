@@ -6,5 +6,6 @@ pub mod model;
 pub mod node;
 pub mod pretraining;
 pub mod programs;
+pub mod release;
 pub mod serving;
 pub mod training;

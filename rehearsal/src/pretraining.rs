@@ -80,6 +80,7 @@ pub fn run(options: &Pretrain) -> Result<()> {
             &tokenizer,
             &conversation.messages,
             conversation.thought.as_deref(),
+            batch::Learnt::DEFAULT,
         )?);
     }
     let tokens: usize = samples.iter().map(|sample| sample.tokens.len()).sum();

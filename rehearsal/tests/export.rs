@@ -18,6 +18,13 @@ fn base() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("base")
 }
 
+/// Megatron-LM's folder, which 3.9 looks for.
+fn megatron_lm(root: &Path) -> PathBuf {
+    let folder = root.join("Megatron-LM");
+    std::fs::create_dir_all(folder.join("megatron/training")).unwrap();
+    folder
+}
+
 /// Runs `swift export` on a node of a release; gives its exit code and all that it said.
 fn export_of(release: &str, root: &Path, arguments: &str) -> (i32, String) {
     let packages = root.join("venv/lib/python3.11/site-packages/swift");
@@ -35,6 +42,7 @@ fn export_of(release: &str, root: &Path, arguments: &str) -> (i32, String) {
         .args(arguments.split_whitespace())
         .current_dir(root)
         .env("TRAINYARD_REHEARSAL_STATE", root.join("state"))
+        .env("MEGATRON_LM_PATH", megatron_lm(root))
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .status()
@@ -159,6 +167,8 @@ fn a_damaged_tensor_shows_in_the_precision_block_and_a_lost_shard_is_refused() {
         iteration: 1,
         consumed: 0,
         seed: None,
+        keeps_classes: false,
+        writers: 2,
     };
     checkpoints::save_alone(&folder, &contents).unwrap();
     // Converted faithfully, a damaged model is as damaged in both formats: only the way to MCore has the original beside it.

@@ -105,6 +105,14 @@ pub fn load_value(bytes: &[u8]) -> Result<Object> {
     unpickle(&member(bytes, "archive/data.pkl")?)
 }
 
+/// Whether the pickle of an archive names a class, which a reader of plain data refuses.
+pub fn names_class(bytes: &[u8], module: &str, name: &str) -> bool {
+    let global = format!("c{module}\n{name}\n");
+    let data = member(bytes, "archive/data.pkl").unwrap_or_default();
+    data.windows(global.len())
+        .any(|window| window == global.as_bytes())
+}
+
 fn member(bytes: &[u8], name: &str) -> Result<Vec<u8>> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))
         .context("PytorchStreamReader failed reading zip archive")?;

@@ -12,12 +12,16 @@ mod pickle;
 mod save;
 
 pub use cut::Group;
-pub use load::{Loaded, iteration_folder, load, tracker};
+pub use load::{Left, Loaded, Reader, begun, iteration_folder, load, load_as, tracked, tracker};
 pub use metadata::{Index, Item};
-pub use save::{Contents, save, save_alone};
+pub use save::{Contents, save, save_alone, save_common};
 
 /// Below the folder of an iteration.
 const METADATA: &str = ".metadata";
+/// Beside the iterations: which of them is the newest.
+pub const TRACKER: &str = "latest_checkpointed_iteration.txt";
+/// Classes of ms-swift 3.x whose objects stand among the arguments in `common.pt`.
+const RUN_CLASSES: [(&str, &str); 1] = [("swift.llm.model.utils", "ModelInfo")];
 /// Where optimizer tensors stand in the index.
 const MOMENTS: [&str; 3] = [
     "optimizer.state.exp_avg.",
@@ -77,6 +81,8 @@ mod tests {
             iteration: 20,
             consumed: 320,
             seed: Some(42),
+            keeps_classes: false,
+            writers: 2,
         };
         let groups: Vec<Group> = (0..size)
             .map(|rank| Group {
@@ -142,6 +148,67 @@ mod tests {
             error.contains("CheckpointException") && error.contains("__3_0.distcp"),
             "{error}"
         );
+    }
+
+    /// Two of four shards of a release that does not look at what its threads say.
+    #[test]
+    fn the_older_reader_leaves_what_it_cannot_read_and_says_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let weights = save_all(folder.path(), 4, 1, 1);
+        let patched = Reader {
+            ignores_errors: true,
+            ..Reader::STRICT
+        };
+        let whole = load_as(patched, folder.path()).expect("loaded");
+        assert_eq!(whole.read.0, whole.read.1);
+        let iteration = iteration_folder(folder.path(), 20);
+        for shard in ["__3_0.distcp", "__3_1.distcp"] {
+            std::fs::remove_file(iteration.join(shard)).ok();
+        }
+        let loaded = load_as(patched, folder.path()).expect("no error");
+        assert!(
+            loaded.read.0 > 0 && loaded.read.0 < loaded.read.1,
+            "{:?}",
+            loaded.read
+        );
+        assert_eq!(loaded.weights.len(), weights.len());
+        let weights_alone = load_as(patched.weights(), folder.path()).expect("no error");
+        assert_eq!(weights_alone.read.1, weights.len());
+        assert!(weights_alone.moments.is_none());
+    }
+
+    #[test]
+    fn classes_of_the_program_are_refused_where_only_plain_data_is_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let weights = tensors(0.0);
+        let contents = |keeps_classes| Contents {
+            layers: 2,
+            weights: &weights,
+            dtype: DType::F32,
+            moments: None,
+            steps: 0,
+            iteration: 1,
+            consumed: 0,
+            seed: None,
+            keeps_classes,
+            writers: 2,
+        };
+        let careful = Reader {
+            weights_only: true,
+            ..Reader::STRICT
+        };
+        std::fs::write(folder.path().join(TRACKER), "1").expect("written");
+        save_alone(folder.path(), &contents(true)).expect("saved");
+        let error = load_as(careful, folder.path()).err().expect("refused");
+        assert!(
+            error
+                .to_string()
+                .contains("Unsupported global: GLOBAL swift.llm.model.utils.ModelInfo was not"),
+            "{error}"
+        );
+        assert!(load(folder.path()).is_ok());
+        save_alone(folder.path(), &contents(false)).expect("saved");
+        assert!(load_as(careful, folder.path()).is_ok());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::cut::{Group, pieces};
 use super::load::iteration_folder;
 use super::metadata::{DTypeName, Index, Item};
 use super::pickle::Value;
-use super::{METADATA, MOMENTS};
+use super::{METADATA, MOMENTS, RUN_CLASSES};
 use crate::model::Tensors;
 use crate::training::collective::Collective;
 
@@ -31,6 +31,10 @@ pub struct Contents<'a> {
     pub consumed: u64,
     /// What the order of rows follows from; None: not saved.
     pub seed: Option<u64>,
+    /// 3.x keeps objects of its own classes among the arguments in `common.pt`; 4.x plain data.
+    pub keeps_classes: bool,
+    /// Files of a rank: 2 in training, `--thread_count` in a conversion.
+    pub writers: usize,
 }
 
 impl Contents<'_> {
@@ -129,11 +133,13 @@ pub(super) fn write_own(folder: &Path, group: &Group, contents: &Contents<'_>) -
         };
         packed.push((item, bytes));
     }
-    // Two writers a rank, as in training; the larger pieces are shared out first.
+    // Each to the writer with least to write so far, the larger pieces first.
     packed.sort_by_key(|(item, _)| std::cmp::Reverse(item.length));
-    let mut files: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
+    let mut files: Vec<Vec<u8>> = vec![Vec::new(); contents.writers.max(1)];
     for (mut item, bytes) in packed {
-        let writer = usize::from(files[1].len() < files[0].len());
+        let writer = (0..files.len())
+            .min_by_key(|writer| files[*writer].len())
+            .unwrap_or(0);
         item.file = format!("__{}_{writer}.distcp", group.rank);
         item.offset = files[writer].len() as u64;
         files[writer].extend(bytes);
@@ -160,7 +166,6 @@ pub(super) fn write_index(
     contents: &Contents<'_>,
     said: &[Vec<u8>],
 ) -> Result<()> {
-    let folder = iteration_folder(folder, contents.iteration);
     let mut index = Index {
         tensors: contents
             .tensors()
@@ -177,7 +182,21 @@ pub(super) fn write_index(
     index
         .items
         .sort_by(|a, b| (&a.name, &a.offsets).cmp(&(&b.name, &b.offsets)));
-    let arguments = Value::dict([
+    save_common(folder, group, contents)?;
+    let folder = iteration_folder(folder, contents.iteration);
+    std::fs::write(
+        folder.join("metadata.json"),
+        r#"{"sharded_backend": "torch_dist", "sharded_backend_version": 1, "common_backend": "torch", "common_backend_version": 1}"#,
+    )?;
+    // Last: a folder without it is a save that was broken off.
+    std::fs::write(folder.join(METADATA), index.write()).context("write .metadata")
+}
+
+/// `common.pt` of an iteration: what is no tensor.
+pub fn save_common(folder: &Path, group: &Group, contents: &Contents<'_>) -> Result<()> {
+    let folder = iteration_folder(folder, contents.iteration);
+    std::fs::create_dir_all(&folder).context("create the iteration's folder")?;
+    let mut arguments = Value::dict([
         (
             "tensor_model_parallel_size",
             Value::Int(group.tensor_parallel as i64),
@@ -194,6 +213,12 @@ pub(super) fn write_index(
             Value::Int(contents.consumed as i64),
         ),
     ]);
+    if let (true, Value::Dict(pairs)) = (contents.keeps_classes, &mut arguments) {
+        let [(module, name)] = RUN_CLASSES;
+        let info = Value::dict([("model_type", Value::text("qwen3"))]);
+        let info = Value::Object(module, name, Some(Box::new(info)));
+        pairs.push((Value::text("model_info"), info));
+    }
     let groups = Value::List(vec![Value::dict([(
         "step",
         Value::Int(contents.steps as i64),
@@ -210,11 +235,5 @@ pub(super) fn write_index(
             Value::dict([("optimizer", Value::dict([("param_groups", groups)]))]),
         ),
     ]);
-    std::fs::write(folder.join("common.pt"), save_value(&common)?)?;
-    std::fs::write(
-        folder.join("metadata.json"),
-        r#"{"sharded_backend": "torch_dist", "sharded_backend_version": 1, "common_backend": "torch", "common_backend_version": 1}"#,
-    )?;
-    // Last: a folder without it is a save that was broken off.
-    std::fs::write(folder.join(METADATA), index.write()).context("write .metadata")
+    std::fs::write(folder.join("common.pt"), save_value(&common)?).context("write common.pt")
 }

@@ -1,345 +1,424 @@
-//! `swift export`: Hugging Face to Megatron and back, merging LoRA on the way, with the test of its own precision.
+//! `swift export` and `megatron export`: Hugging Face to Megatron and back, with a LoRA adapter merged on the way or taken out on its
+//! own, and the test of its own precision.
 //!
-//! Lines, order and refusals follow ms-swift 4.6.0, and 3.9.3 where a node plays that release and converts to MCore. The two differ in
-//! when the precision is tested: 3.9 before saving, 4.x after.
+//! Lines, order and refusals follow ms-swift 4.6.0, and 3.9.3 where a node plays that release. The two differ in when the precision is
+//! tested: 3.9 before saving, 4.x after.
 
+mod files;
 mod precision;
+mod settle;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::DType;
-use serde_json::{Value, json};
 
-use crate::checkpoints::{self, Contents, save_alone};
+use crate::checkpoints::{self, Contents, Group, Left, Loaded, Reader};
 use crate::model::hf::Qwen3;
 use crate::model::mcore::Gpt;
-use crate::model::{Config, Tensors, Tokenizer, mapping, weights};
+use crate::model::{Config, Tensors, Tokenizer, mapping};
 use crate::programs::arguments::Arguments;
+use crate::release::{Generation, Release};
+use crate::training::collective::Collective;
+use crate::training::progress::still;
 use crate::training::python::{self, Dict, Moment};
-use crate::training::settings::Refused;
+use crate::training::world::World;
 
+pub use files::{Peft, Stored, write_hf, write_peft};
 pub use precision::{Compared, compare};
 
-/// Files of a Hugging Face folder that an export copies.
-const COPIED: [&str; 6] = [
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-    "special_tokens_map.json",
-];
-
-fn info(text: &str) {
-    eprintln!("[INFO:swift] {text}");
+/// The processes of an export.
+pub struct Crew {
+    pub world: World,
+    /// None: one process alone.
+    pub collective: Option<Collective>,
 }
 
-fn refuse<T>(text: String) -> Result<T> {
-    Err(Refused(text).into())
+impl Crew {
+    fn is_first(&self) -> bool {
+        self.world.rank == 0
+    }
+
+    fn info(&self, text: &str) {
+        if self.world.is_first_of_node() {
+            eprintln!("[INFO:swift] {text}");
+        }
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        self.collective.as_mut().map_or(Ok(()), Collective::barrier)
+    }
 }
 
-/// Runs `swift export` of a release (`4.6.0`, `3.9.3`).
-pub fn run(release: &str, mut arguments: Arguments) -> Result<()> {
-    let export = Export::settle(release, &mut arguments)?;
-    info("rank: 0, local_rank: 0, world_size: 1, local_world_size: 1");
-    info("Setting args.lazy_tokenize: False");
-    info(&format!("args.output_dir: `{}`", export.output.display()));
-    info("Global seed set to 42");
-    let inside = arguments.dict();
-    let pairs: Vec<String> = inside
-        .0
+/// Which of the two commands it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// `swift export`: one process; an adapter is always merged.
+    Swift,
+    /// `megatron export`, from 3.10 on: as many processes as there are GPUs.
+    Megatron,
+}
+
+impl Program {
+    fn class(self) -> &'static str {
+        match self {
+            Program::Swift => "ExportArguments",
+            Program::Megatron => "MegatronExportArguments",
+        }
+    }
+}
+
+/// Where the weights come from.
+enum Base {
+    Hf,
+    Mcore(PathBuf),
+}
+
+#[derive(PartialEq, Eq)]
+enum Target {
+    Mcore,
+    Hf,
+}
+
+/// All that a command line asks for.
+struct Export {
+    release: Release,
+    program: Program,
+    /// Configuration and tokenizer.
+    model: PathBuf,
+    base: Base,
+    /// The folder above `iter_*` of a LoRA run.
+    adapter: Option<PathBuf>,
+    merges: bool,
+    target: Target,
+    output: PathBuf,
+    tests: bool,
+    /// `SWIFT_TEST_CONVERT_PRECISION`: nothing is saved.
+    only_tests: bool,
+    stored: Stored,
+    /// Files of a converted checkpoint.
+    writers: usize,
+    /// The checkpoint whose `args.json` the exported folder gets.
+    checkpoint: Option<PathBuf>,
+}
+
+/// Runs an export of a release.
+pub fn run(
+    release: &Release,
+    program: Program,
+    mut arguments: Arguments,
+    mut crew: Crew,
+) -> Result<()> {
+    let world = crew.world;
+    crew.info(&format!(
+        "rank: {}, local_rank: {}, world_size: {}, local_world_size: {}",
+        world.rank, world.local_rank, world.size, world.local_size
+    ));
+    let export = Export::settle(release, program, &mut arguments)?;
+    world.check(&Config::read(&export.model)?)?;
+    // Only after every rank has seen that the folder is new.
+    crew.wait()?;
+    crew.info("Setting args.lazy_tokenize: False");
+    crew.info(&format!("args.output_dir: `{}`", export.output.display()));
+    crew.info("Global seed set to 42");
+    let pairs = arguments.dict().0;
+    let pairs: Vec<String> = pairs
         .iter()
         .map(|(name, value)| format!("{name}={}", python::repr(value)))
         .collect();
-    info(&format!("args: ExportArguments({})", pairs.join(", ")));
-    info(&format!(
+    crew.info(&format!("args: {}({})", program.class(), pairs.join(", ")));
+    crew.info(&format!(
         "Start time of running main: {}",
         Moment::now().long()
     ));
-    info(&format!("swift.__version__: {release}"));
-    let gpu = crate::training::gpu::Usage::register(0);
-    match &export.way {
-        Way::ToMcore => export.to_mcore(&arguments)?,
-        Way::ToHf {
-            mcore_model,
-            mcore_adapter,
-        } => export.to_hf(&arguments, mcore_model, mcore_adapter.as_deref())?,
+    crew.info(&format!("swift.__version__: {}", release.swift));
+    if program == Program::Swift {
+        release.import_megatron()?;
     }
+    let gpu = crate::training::gpu::Usage::register(world.local_rank);
+    export.convert(&arguments, &mut crew)?;
     if let Some(gpu) = &gpu {
         gpu.update()?;
     }
-    info(&format!(
+    crew.wait()?;
+    crew.info(&format!(
         "End time of running main: {}",
         Moment::now().long()
     ));
     Ok(())
 }
 
-enum Way {
-    ToMcore,
-    ToHf {
-        mcore_model: PathBuf,
-        mcore_adapter: Option<PathBuf>,
-    },
-}
-
-struct Export {
-    release: String,
-    model: PathBuf,
-    output: PathBuf,
-    way: Way,
-    tests: bool,
-}
-
 impl Export {
-    fn settle(release: &str, arguments: &mut Arguments) -> Result<Export> {
-        let path = |name: &str| arguments.text(name).map(PathBuf::from);
-        let adapter = path("mcore_adapter")
-            .or_else(|| arguments.list("mcore_adapters").first().map(PathBuf::from));
-        let way = match (arguments.flag("to_mcore"), arguments.flag("to_hf")) {
-            (true, _) if adapter.is_none() => Way::ToMcore,
-            (true, _) => return refuse("NotImplementedError: this rehearsal merges adapters on the way to Hugging Face only".into()),
-            (_, true) => {
-                let Some(mcore_model) = path("mcore_model") else {
-                    return refuse("ValueError: Please specify `--mcore_model`.".into());
-                };
-                Way::ToHf { mcore_model, mcore_adapter: adapter }
-            }
-            _ => return refuse("NotImplementedError: this rehearsal exports with --to_mcore or --to_hf only".into()),
-        };
-        let named = |folder: &Path| -> Option<PathBuf> {
-            let arguments: Value =
-                serde_json::from_str(&std::fs::read_to_string(folder.join("args.json")).ok()?)
-                    .ok()?;
-            Some(arguments["model"].as_str()?.into())
-        };
-        let from_checkpoint = || match &way {
-            Way::ToHf { mcore_model, .. } => named(mcore_model),
-            Way::ToMcore => None,
-        };
-        let Some(model) = path("model").or_else(from_checkpoint) else {
-            return refuse("ValueError: Please set --model <model_id_or_path>`".into());
-        };
-        if !model.is_dir() {
-            return refuse(format!("ValueError: path: '{}' not found", model.display()));
-        }
-        let suffix = if matches!(way, Way::ToMcore) {
-            "-mcore"
-        } else {
-            "-hf"
-        };
-        let output = path("output_dir").unwrap_or_else(|| {
-            let name = model.file_name().unwrap_or_default().to_string_lossy();
-            PathBuf::from(format!("{name}{suffix}"))
-        });
-        let output = std::path::absolute(output)?;
-        if output.exists() && !arguments.flag("exist_ok") {
-            return refuse(format!(
-                "FileExistsError: args.output_dir: `{}` already exists.",
-                output.display()
-            ));
-        }
-        arguments.set("output_dir", output.to_string_lossy());
-        complete(arguments);
-        Ok(Export {
-            release: release.to_owned(),
-            model,
-            output,
-            tests: arguments.flag("test_convert_precision"),
-            way,
-        })
+    fn is_three(&self) -> bool {
+        self.release.generation() == Generation::Three
     }
 
-    /// 3.9 compares before it saves, so that an out-of-memory in the test loses the weights; later releases compare after.
-    fn tests_first(&self) -> bool {
-        self.release.starts_with("3.9")
-    }
-
-    fn to_mcore(&self, arguments: &Arguments) -> Result<()> {
+    fn convert(&self, arguments: &Arguments, crew: &mut Crew) -> Result<()> {
         let config = Config::read(&self.model)?;
-        info("Megatron model created successfully.");
-        let tensors = mapping::mcore_from_hf(&self.model, &config)?;
-        let test = |tensors: Tensors| -> Result<()> {
-            let compared = compare(
-                &Qwen3::load(&self.model)?,
-                &Gpt::full(config.clone(), tensors)?,
-                &Tokenizer::load(&self.model)?,
-            )?;
-            compared.print(&self.release);
-            Ok(())
-        };
-        if self.tests && self.tests_first() {
-            test(tensors.clone())?;
+        let created = "Megatron model created successfully.";
+        // 3.9 says so when everything is loaded, 4.x when nothing is; both before reading Hugging Face's files.
+        let says_late = self.program == Program::Swift && matches!(self.base, Base::Mcore(_));
+        if !says_late {
+            crew.info(created);
         }
-        info("Successfully transferred HF model weights to MG model.");
+        let mut weights = match &self.base {
+            Base::Hf => mapping::mcore_from_hf(&self.model, &config)?,
+            Base::Mcore(folder) => self.load(folder, crew)?.weights,
+        };
+        let mut adapters = None;
+        if let Some(folder) = &self.adapter {
+            let peft = Peft::of(folder)?;
+            let loaded = self.load(folder, crew)?.weights;
+            if self.merges {
+                crew.info("Merge LoRA...");
+                weights = mapping::merged(&weights, &loaded, peft.scale())?;
+            } else {
+                adapters = Some((peft, loaded));
+            }
+        }
+        if says_late {
+            crew.info(created);
+        }
+        match self.target {
+            Target::Mcore => self.to_mcore(arguments, crew, config, weights, adapters),
+            Target::Hf => self.to_hf(arguments, crew, config, weights, adapters),
+        }
+    }
+
+    fn to_mcore(
+        &self,
+        arguments: &Arguments,
+        crew: &mut Crew,
+        config: Config,
+        weights: Tensors,
+        adapters: Option<(Peft, Tensors)>,
+    ) -> Result<()> {
+        let from_hf = matches!(self.base, Base::Hf) && self.adapter.is_none();
+        // 3.9 and `swift export` of 4.x compare with the files they came from, an adapter has none.
+        let tests = self.tests && crew.is_first() && self.adapter.is_none() && from_hf;
+        if tests && self.is_three() {
+            self.test(&Qwen3::load(&self.model)?, &config, weights.clone())?;
+        }
+        if from_hf || self.program == Program::Megatron {
+            crew.info("Successfully transferred HF model weights to MG model.");
+        }
+        if !self.only_tests {
+            self.save_mcore(arguments, crew, &config, &weights, adapters)?;
+        }
+        if self.tests && self.program == Program::Megatron && self.adapter.is_some() {
+            eprintln!(
+                "[WARNING:swift] Skip test_convert_precision because `--mcore_adapter` is specified."
+            );
+        }
+        if tests && !self.is_three() {
+            let saved = match self.only_tests {
+                true => weights,
+                false => checkpoints::load(&self.output)?.weights,
+            };
+            self.test(&Qwen3::load(&self.model)?, &config, saved)?;
+        }
+        Ok(())
+    }
+
+    fn save_mcore(
+        &self,
+        arguments: &Arguments,
+        crew: &mut Crew,
+        config: &Config,
+        weights: &Tensors,
+        adapters: Option<(Peft, Tensors)>,
+    ) -> Result<()> {
         std::fs::create_dir_all(&self.output).context("create the output folder")?;
-        self.save_arguments(arguments)?;
-        info("Saving the model...");
+        if crew.is_first() {
+            self.save_arguments(arguments, crew)?;
+        }
+        crew.info("Saving the model...");
         let to = self.output.display();
-        if self.tests_first() {
+        let says = self.is_three() && crew.is_first();
+        if says {
             // 3.9 saves through Megatron's own loop, which says so itself.
             println!("saving checkpoint at iteration       1 to {to} in torch_dist format");
             println!(
                 "Storing distributed optimizer sharded state of type fully_sharded_model_space"
             );
         }
+        let adapters = adapters.map(|(_, adapters)| adapters);
         let contents = Contents {
             layers: config.num_hidden_layers,
-            weights: &tensors,
-            dtype: DType::BF16,
+            weights: adapters.as_ref().unwrap_or(weights),
+            dtype: self.stored.dtype,
             moments: None,
             steps: 0,
             iteration: 1,
             consumed: 0,
             seed: None,
+            keeps_classes: self.is_three(),
+            writers: self.writers,
         };
-        save_alone(&self.output, &contents)?;
-        std::fs::write(self.output.join("latest_checkpointed_iteration.txt"), "1")?;
-        if self.tests_first() {
+        let world = crew.world;
+        match &mut crew.collective {
+            None => checkpoints::save_alone(&self.output, &contents)?,
+            Some(collective) => {
+                let group = Group {
+                    rank: world.rank,
+                    size: world.size,
+                    tensor_parallel: world.tensor,
+                    pipeline_parallel: world.pipeline,
+                };
+                checkpoints::save(&self.output, &group, collective, &contents)?;
+            }
+        }
+        if crew.is_first() {
+            std::fs::write(self.output.join(checkpoints::TRACKER), "1")?;
+        }
+        if says {
             println!(
                 "  successfully saved checkpoint from iteration       1 to {to} [ t 1/1, p 1/1 ]"
             );
         }
-        info(&format!(
-            "Successfully saved Megatron model weights in `{}`.",
-            self.output.display()
+        crew.info(&format!(
+            "Successfully saved Megatron model weights in `{to}`."
         ));
-        if self.tests && !self.tests_first() {
-            test(checkpoints::load(&self.output)?.weights)?;
-        }
         Ok(())
     }
 
     fn to_hf(
         &self,
         arguments: &Arguments,
-        mcore_model: &Path,
-        mcore_adapter: Option<&Path>,
+        crew: &mut Crew,
+        config: Config,
+        weights: Tensors,
+        adapters: Option<(Peft, Tensors)>,
     ) -> Result<()> {
-        let config = Config::read(&self.model)?;
-        info("Megatron model created successfully.");
-        let mut tensors = loaded(mcore_model)?;
-        if let Some(adapter) = mcore_adapter {
-            let scale = scale(adapter)?;
-            let adapters = loaded(adapter)?;
-            info("Merge LoRA...");
-            tensors = mapping::merged(&tensors, &adapters, scale)?;
+        if self.is_three() {
+            return self.to_hf_of_three(crew, config, weights);
         }
-        info("Converting weights and saving the model...");
-        let full = "█".repeat(10);
-        let count = tensors.len();
-        eprint!("\rSaving:   0%|          | 0/{count} [00:00<?, ?it/s]");
-        write_hf(&self.model, &self.output, &config, &tensors)?;
-        eprintln!("\rSaving: 100%|{full}| {count}/{count} [00:00<00:00]");
-        self.save_arguments(arguments)?;
-        info(&format!(
+        crew.info("Converting weights and saving the model...");
+        if !crew.is_first() {
+            // Its part of the weights went to the first rank, which writes.
+            return Ok(());
+        }
+        let count = weights.len();
+        eprint!("\r{}", still("Saving", 0, count));
+        match &adapters {
+            Some((peft, adapters)) => {
+                write_peft(&self.output, &self.model, &config, adapters, peft)?;
+            }
+            None => write_hf(&self.model, &self.output, &config, &weights, self.stored)?,
+        }
+        eprintln!("\r{}", still("Saving", count, count));
+        match &self.checkpoint {
+            Some(folder) => {
+                std::fs::copy(folder.join("args.json"), self.output.join("args.json"))
+                    .context("copy args.json")?;
+            }
+            None => self.save_arguments(arguments, crew)?,
+        }
+        crew.info(&format!(
             "Successfully saved `safetensors` model weights in `{}`.",
             self.output.display()
         ));
-        if self.tests {
-            let compared = compare(
-                &Qwen3::load(&self.output)?,
-                &Gpt::full(config, tensors)?,
-                &Tokenizer::load(&self.output)?,
-            )?;
-            compared.print(&self.release);
+        if !self.tests {
+            return Ok(());
         }
+        match adapters {
+            None => self.test(&Qwen3::load(&self.output)?, &config, weights),
+            // PEFT puts the adapter onto the model of the command line.
+            Some((peft, adapters)) => {
+                let merged = mapping::merged(&weights, &adapters, peft.scale())?;
+                let hf = mapping::hf_from_mcore(&config, &merged)?;
+                self.test(&Qwen3::new(config.clone(), hf)?, &config, merged)
+            }
+        }
+    }
+
+    /// 3.9 builds the model of transformers, fills it, compares and only then saves.
+    fn to_hf_of_three(&self, crew: &Crew, config: Config, weights: Tensors) -> Result<()> {
+        let hf = mapping::hf_from_mcore(&config, &weights)?;
+        if self.tests {
+            self.test(&Qwen3::new(config.clone(), hf)?, &config, weights.clone())?;
+        }
+        crew.info("Successfully transferred MG model weights to HF model.");
+        crew.info("Saving the model...");
+        write_hf(&self.model, &self.output, &config, &weights, self.stored)?;
+        let from_mcore = match &self.base {
+            Base::Mcore(folder) => Some(folder),
+            Base::Hf => None,
+        };
+        let from = self.adapter.as_ref().or(from_mcore);
+        if let Some(from) = from
+            .map(|folder| folder.join("args.json"))
+            .filter(|it| it.is_file())
+        {
+            std::fs::copy(from, self.output.join("args.json")).context("copy args.json")?;
+        }
+        crew.info(&format!(
+            "Successfully saved HF model weights in `{}`.",
+            self.output.display()
+        ));
         Ok(())
     }
 
+    fn test(&self, hf: &Qwen3, config: &Config, weights: Tensors) -> Result<()> {
+        let tokenizer = Tokenizer::load(&self.model)?;
+        let compared = compare(hf, &Gpt::full(config.clone(), weights)?, &tokenizer)?;
+        compared.print(&self.release.swift);
+        Ok(())
+    }
+
+    /// Megatron's tensors below a folder, with the bar that says whether all were read.
+    fn load(&self, folder: &Path, crew: &Crew) -> Result<Loaded> {
+        let reader = Reader::of(&self.release).weights();
+        if self.is_three() {
+            let tracker = folder.join(checkpoints::TRACKER);
+            if checkpoints::tracked(folder)?.is_none() {
+                return Err(Left::without(&tracker).into());
+            }
+        }
+        let loaded = checkpoints::load_as(reader, folder)?;
+        let (read, wanted) = loaded.read;
+        if crew.world.is_first_of_node() {
+            eprintln!(
+                "\r{}\r{}",
+                still("Loading", 0, wanted),
+                still("Loading", read, wanted)
+            );
+        }
+        Ok(loaded)
+    }
+
     /// `args.json`, with what the release adds to its arguments.
-    fn save_arguments(&self, arguments: &Arguments) -> Result<()> {
+    fn save_arguments(&self, arguments: &Arguments, crew: &Crew) -> Result<()> {
         let model = self.model.to_string_lossy().into_owned();
-        let name = self
-            .model
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = self.model.file_name().unwrap_or_default();
+        let world = crew.world;
         let all: Dict = arguments
             .dict()
-            .with("rank", 0)
-            .with("local_rank", 0)
-            .with("global_world_size", 1)
-            .with("local_world_size", 1)
-            .with("model_suffix", name)
+            .with("rank", world.rank)
+            .with("local_rank", world.local_rank)
+            .with("global_world_size", world.size)
+            .with("local_world_size", world.local_size)
+            .with("model_suffix", name.to_string_lossy())
             .with("model_info", format!("ModelInfo(model_type='qwen3', model_dir='{model}', torch_dtype=torch.bfloat16, task_type='causal_lm')"))
             .with("model_meta", "ModelMeta(model_type='qwen3', architectures=['Qwen3ForCausalLM'])")
             .with("model_dir", model)
             .with("hub", "<class 'swift.hub.hub.MSHub'>");
         let path = self.output.join("args.json");
-        info(&format!(
-            "The ExportArguments will be saved in: {}",
+        crew.info(&format!(
+            "The {} will be saved in: {}",
+            self.program.class(),
             path.display()
         ));
         std::fs::write(path, all.pretty()).context("write args.json")
     }
 }
 
-/// Writes Megatron's tensors as a Hugging Face folder; configuration and tokenizer are those of `model`.
-pub fn write_hf(model: &Path, output: &Path, config: &Config, tensors: &Tensors) -> Result<()> {
-    let hf = mapping::hf_from_mcore(config, tensors)?;
-    std::fs::create_dir_all(output).context("create the output folder")?;
-    for name in COPIED {
-        let from = model.join(name);
-        if from.exists() {
-            std::fs::copy(&from, output.join(name))
-                .with_context(|| format!("copy {}", from.display()))?;
-        }
-    }
-    weights::save_hf_sharded(output, config, &hf)
-}
-
-/// What ms-swift works out itself where the command line says nothing; `args.json` shows it.
-fn complete(arguments: &mut Arguments) {
-    let settled = [
-        ("model_type", json!("qwen3")),
-        ("task_type", json!("causal_lm")),
-        ("torch_dtype", json!("bfloat16")),
-        ("template", json!("qwen3")),
-        ("truncation_strategy", json!("delete")),
-        ("use_chat_template", json!(true)),
-        ("max_memory", json!({})),
-        ("columns", json!({})),
-        ("model_kwargs", json!({})),
-        ("bnb_4bit_compute_dtype", json!("bfloat16")),
-        ("stream", json!(false)),
-        ("lazy_tokenize", json!(false)),
-        ("thread_count", json!(2)),
-    ];
-    let dict = arguments.dict();
-    for (name, value) in settled {
-        if dict.get(name).is_some_and(Value::is_null) {
-            arguments.set(name, value);
-        }
-    }
-}
-
-/// Megatron's tensors below a folder, with the bar that says whether all were read.
-fn loaded(folder: &Path) -> Result<Tensors> {
-    let tensors = checkpoints::load(folder)?.weights;
-    let (count, full) = (tensors.len(), "█".repeat(10));
-    eprintln!(
-        "\rLoading:   0%|          | 0/{count} [00:00<?, ?it/s]\rLoading: 100%|{full}| {count}/{count} [00:00<00:00]"
-    );
-    Ok(tensors)
-}
-
-/// `lora_alpha / lora_rank` as the run of an adapter was given them.
-fn scale(adapter: &Path) -> Result<f64> {
-    let path = adapter.join("args.json");
-    let text = std::fs::read_to_string(&path).map_err(|_| {
-        Refused(format!(
-            "FileNotFoundError: [Errno 2] No such file or directory: '{}'",
-            path.display()
-        ))
-    })?;
-    let arguments: Value = serde_json::from_str(&text).context("read the adapter's args.json")?;
-    let number = |name: &str| {
-        arguments[name]
-            .as_f64()
-            .with_context(|| format!("args.json of the adapter names no {name}"))
-    };
-    Ok(number("lora_alpha")? / number("lora_rank")?)
+/// The type by torch's name.
+fn dtype(name: &str) -> Option<DType> {
+    Some(match name.trim_start_matches("torch.") {
+        "bfloat16" => DType::BF16,
+        "float32" => DType::F32,
+        "float16" => DType::F16,
+        _ => return None,
+    })
 }

@@ -33,6 +33,12 @@ pub struct NodeArguments {
     /// The release of ms-swift that it plays.
     #[arg(long, default_value = "4.6.0")]
     ms_swift: String,
+    /// Another version of megatron-core than the release was tested with.
+    #[arg(long)]
+    megatron_core: Option<String>,
+    /// Another version of torch than the release was tested with.
+    #[arg(long)]
+    torch: Option<String>,
     #[arg(long, default_value_t = 2)]
     gpus: u32,
 }
@@ -46,7 +52,12 @@ impl NodeArguments {
             );
         }
         let home = Home::new(&self.home)?;
+        let other = [("megatron_core", self.megatron_core), ("torch", self.torch)];
         let identity = Identity {
+            other: other
+                .into_iter()
+                .filter_map(|(name, version)| Some((name.to_owned(), version?)))
+                .collect(),
             name: self.name,
             address: self.address,
             port: self.port,

@@ -6,14 +6,17 @@
 //! <home>/models/yard-base, datasets/willow_bend.jsonl   what is bundled
 //! <home>/opt/venv/bin/                 python3 and the launchers; first on PATH
 //! <home>/opt/venv/lib/python3.11/site-packages/   dist-info folders and swift/version.py, as pip leaves them
+//! <home>/opt/Megatron-LM               3.x only; its sessions name it in MEGATRON_LM_PATH, as an image would
 //! ```
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+use crate::release::packages;
 
 /// The shipped base model, in Hugging Face's own files.
 const BASE_MODEL: [(&str, &[u8]); 5] = [
@@ -48,6 +51,9 @@ pub struct Identity {
     pub port: u16,
     /// The release of ms-swift that it plays.
     pub ms_swift: String,
+    /// Other versions than those the release was tested with, by folder name: `megatron_core`, `torch`.
+    #[serde(default)]
+    pub other: std::collections::BTreeMap<String, String>,
     pub gpus: u32,
 }
 
@@ -57,43 +63,6 @@ pub struct Home(PathBuf);
 
 /// Programs whose launchers are scripts run by the environment's python, as pip writes them.
 const LAUNCHERS: [&str; 3] = ["megatron", "swift", "vllm"];
-
-/// The packages that a release was tested with: (name on PyPI, folder name, version).
-fn packages(ms_swift: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let set: &[(&str, &str)] = match ms_swift {
-        "4.6.0" => &[
-            ("megatron_core", "0.16.1"),
-            ("mcore_bridge", "1.6.5"),
-            ("torch", "2.8.0"),
-            ("transformer_engine", "2.8.0"),
-            ("flash_attn", "2.8.3"),
-            ("transformers", "4.57.6"),
-            ("peft", "0.18.0"),
-            ("modelscope", "1.31.0"),
-            ("numpy", "2.2.6"),
-            ("pyarrow", "22.0.0"),
-            ("vllm", crate::serving::VERSION),
-        ],
-        "3.9.3" => &[
-            ("megatron_core", "0.13.1"),
-            ("torch", "2.6.0"),
-            ("transformer_engine", "2.6.0"),
-            ("flash_attn", "2.7.4"),
-            ("transformers", "4.55.4"),
-            ("peft", "0.17.1"),
-            ("modelscope", "1.30.0"),
-            ("numpy", "1.26.4"),
-            ("pyarrow", "21.0.0"),
-            ("vllm", crate::serving::VERSION),
-        ],
-        other => bail!("the rehearsal plays ms-swift 4.6.0 and 3.9.3, not {other}"),
-    };
-    Ok(set
-        .iter()
-        .map(|(name, version)| (*name, (*version).to_owned()))
-        .chain([("ms_swift", ms_swift.to_owned())])
-        .collect())
-}
 
 impl Home {
     pub fn new(path: &Path) -> anyhow::Result<Home> {
@@ -169,11 +138,12 @@ impl Home {
         if !dataset.exists() {
             fs::write(dataset, DATASET)?;
         }
-        self.install(&identity.ms_swift)
+        self.install(identity)
     }
 
     /// The tool path: everything ends in this very binary, which plays the part it is called by.
-    fn install(&self, ms_swift: &str) -> anyhow::Result<()> {
+    fn install(&self, identity: &Identity) -> anyhow::Result<()> {
+        let ms_swift = &identity.ms_swift;
         let rehearsal = std::env::current_exe()?;
         let tools = self.tools();
         fs::create_dir_all(&tools)?;
@@ -193,7 +163,13 @@ impl Home {
         if site.exists() {
             fs::remove_dir_all(&site)?;
         }
-        for (name, version) in packages(ms_swift)? {
+        let mut packages = packages(ms_swift)?;
+        for (name, version) in &mut packages {
+            if let Some(other) = identity.other.get(*name) {
+                version.clone_from(other);
+            }
+        }
+        for (name, version) in &packages {
             let folder = site.join(format!("{name}-{version}.dist-info"));
             fs::create_dir_all(&folder)?;
             fs::write(
@@ -210,6 +186,33 @@ impl Home {
             site.join("swift/version.py"),
             format!("__version__ = '{ms_swift}'\n"),
         )?;
+        let core = packages.iter().find(|(name, _)| *name == "megatron_core");
+        self.clone_megatron_lm(ms_swift, core.map_or("", |(_, version)| version))
+    }
+
+    /// Megatron-LM's folder, which 3.x trains from and 4.x does not look at.
+    pub fn megatron_lm(&self) -> PathBuf {
+        self.join("opt/Megatron-LM")
+    }
+
+    fn clone_megatron_lm(&self, ms_swift: &str, core: &str) -> anyhow::Result<()> {
+        let folder = self.megatron_lm();
+        if !ms_swift.starts_with("3.") {
+            if folder.exists() {
+                fs::remove_dir_all(folder)?;
+            }
+            return Ok(());
+        }
+        for part in ["megatron/core", "megatron/training"] {
+            fs::create_dir_all(folder.join(part))?;
+            fs::write(folder.join(part).join("__init__.py"), "")?;
+        }
+        let names = ["MAJOR", "MINOR", "PATCH"];
+        let parts = names.iter().zip(core.split('.'));
+        let lines: String = parts
+            .map(|(name, part)| format!("{name} = {part}\n"))
+            .collect();
+        fs::write(folder.join("megatron/core/package_info.py"), lines)?;
         Ok(())
     }
 }
@@ -236,6 +239,7 @@ mod tests {
             address: std::net::Ipv4Addr::new(127, 0, 0, 2).into(),
             port: 2333,
             ms_swift: "4.6.0".to_owned(),
+            other: Default::default(),
             gpus: 2,
         };
         home.lay_out(&identity, None).expect("laid out");
@@ -257,6 +261,7 @@ mod tests {
         home.lay_out(
             &Identity {
                 ms_swift: "3.9.3".to_owned(),
+                other: [("megatron_core".to_owned(), "0.14.1".to_owned())].into(),
                 ..identity
             },
             None,
@@ -266,5 +271,12 @@ mod tests {
             !site.join("mcore_bridge-1.6.5.dist-info").exists(),
             "3.9 has no mcore-bridge"
         );
+        let info = home.megatron_lm().join("megatron/core/package_info.py");
+        assert_eq!(
+            fs::read_to_string(info).expect("there"),
+            "MAJOR = 0\nMINOR = 14\nPATCH = 1\n",
+            "the version that was asked for"
+        );
+        assert!(site.join("megatron_core-0.14.1.dist-info").exists());
     }
 }

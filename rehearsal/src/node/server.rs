@@ -297,6 +297,12 @@ impl Connection {
                 "TRAINYARD_REHEARSAL_ADDRESS",
                 self.identity.address.to_string(),
             )
+            .envs(
+                self.identity
+                    .ms_swift
+                    .starts_with("3.")
+                    .then(|| ("MEGATRON_LM_PATH", self.home.megatron_lm())),
+            )
             .envs(environment)
             .current_dir(self.home.path())
             .stdin(Stdio::piped())

@@ -1,10 +1,11 @@
-//! Reads a command line by the argument lists of ms-swift 4.6.0, with argparse's own complaints.
+//! Reads a command line by the argument lists of ms-swift 4.6.0 and 3.9.3, with argparse's own complaints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::release::Generation;
 use crate::training::python::{self, Dict};
 
 const LISTS: &str = include_str!("arguments/ms-swift-4.6.0.json");
@@ -50,15 +51,18 @@ pub struct Arguments {
 impl Arguments {
     /// Reads `words` (without the program) as a `command` of 4.6.0, such as `megatron sft`.
     pub fn parse(command: &str, words: &[String]) -> Result<Self, Refusal> {
-        Self::parse_of("4.6.0", command, words)
+        Self::parse_of(Generation::Four, command, words)
     }
 
-    /// The same for a release that the rehearsal plays.
-    pub fn parse_of(release: &str, command: &str, words: &[String]) -> Result<Self, Refusal> {
-        let text = if release.starts_with("3.9") {
-            LISTS_3_9
-        } else {
-            LISTS
+    /// The same for a generation: its release that the rehearsal plays.
+    pub fn parse_of(
+        generation: Generation,
+        command: &str,
+        words: &[String],
+    ) -> Result<Self, Refusal> {
+        let text = match generation {
+            Generation::Three => LISTS_3_9,
+            Generation::Four => LISTS,
         };
         let mut lists: Lists =
             serde_json::from_str(text).expect("the shipped list is valid, a test reads it");
@@ -116,6 +120,11 @@ impl Arguments {
     /// Whether the argument stood on the command line.
     pub fn is_given(&self, name: &str) -> bool {
         self.given.contains(name)
+    }
+
+    /// Whether the release knows the argument.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Sets what the program works out for itself after reading.

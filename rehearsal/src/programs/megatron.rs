@@ -1,4 +1,4 @@
-//! `megatron sft` and `megatron pt` of ms-swift 4.6.0: the command starts torchrun's agent, which starts the ranks.
+//! `megatron sft`, `megatron pt` and 4.x's `megatron export` of ms-swift 4.6.0 and 3.9.3: the command starts torchrun's agent, which starts the ranks.
 //!
 //! All three are this binary under the name of the node's Python, so the tree looks as the real one does:
 //! `megatron sft …` → `python3 -m torch.distributed.run … sft.py …` → `python3 -u …/_megatron/sft.py …` per rank.
@@ -10,10 +10,15 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use super::arguments::{Arguments, Refusal};
+use crate::checkpoints::Left;
+use crate::exporting::{self, Crew, Program};
+use crate::release::{Generation, Release};
+use crate::training::collective::Collective;
 use crate::training::dataset::DatasetError;
 use crate::training::run::{self, Place};
 use crate::training::settings::Refused;
 use crate::training::torchrun::{self, Launch};
+use crate::training::world;
 
 const AGENT: &str = "torch.distributed.run";
 const SCRIPTS: &str = "/opt/ms-swift/swift/cli/_megatron/";
@@ -25,7 +30,8 @@ pub fn run(words: &[String]) -> Result<ExitCode> {
     let Some((method, rest)) = words.split_first() else {
         bail!("IndexError: list index out of range")
     };
-    if !matches!(method.as_str(), "sft" | "pt") {
+    let release = Release::here();
+    if !is_method(&release, method) {
         bail!("KeyError: '{method}'");
     }
     let python = python();
@@ -68,10 +74,15 @@ pub fn inner(words: &[String]) -> Option<Result<ExitCode>> {
         [flag, rest @ ..] if flag == "-u" => inner(rest),
         [script, rest @ ..] => {
             let method = script.strip_prefix(SCRIPTS)?.strip_suffix(".py")?;
-            matches!(method, "sft" | "pt").then(|| Ok(rank(method, rest)))
+            is_method(&Release::here(), method).then(|| Ok(rank(method, rest)))
         }
         [] => None,
     }
+}
+
+/// `megatron export` came with 3.10.
+fn is_method(release: &Release, method: &str) -> bool {
+    matches!(method, "sft" | "pt") || method == "export" && release.generation() == Generation::Four
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -79,7 +90,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// The interpreter this program was called through.
-pub(super) fn python() -> String {
+pub(crate) fn python() -> String {
     let called = std::env::args_os()
         .next()
         .map(PathBuf::from)
@@ -111,12 +122,14 @@ fn rank(method: &str, words: &[String]) -> ExitCode {
     };
     // torchrun gives every rank a session of its own; without torchrun the rank leads its group already and this fails.
     let _ = rustix::process::setsid();
-    let outcome = Arguments::parse("megatron sft", words)
-        .map_err(anyhow::Error::from)
-        .and_then(|arguments| run::run(arguments, &place, method == "pt"));
+    let release = Release::here();
+    let outcome = work(release, method, words, &place);
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
+    if error.is::<Left>() {
+        return ExitCode::SUCCESS;
+    }
     if let Some(Refusal::Invalid { .. }) = error.downcast_ref() {
         eprintln!("usage: {method}.py [-h]\n{method}.py: error: {error}");
         return ExitCode::from(2);
@@ -124,11 +137,40 @@ fn rank(method: &str, words: &[String]) -> ExitCode {
     let said = match error.downcast_ref::<Refusal>() {
         Some(refusal) => format!("ValueError: {refusal}"),
         None if error.is::<Refused>() || error.is::<DatasetError>() => error.to_string(),
+        None if names_exception(&error) => error.to_string(),
         None => format!("RuntimeError: {error:#}"),
     };
-    eprintln!(
-        "[rank{0}]: Traceback (most recent call last):\n[rank{0}]: {said}",
-        place.rank
-    );
+    let rank = place.rank;
+    let said = said.replace('\n', &format!("\n[rank{rank}]: "));
+    eprintln!("[rank{rank}]: Traceback (most recent call last):\n[rank{rank}]: {said}");
     ExitCode::FAILURE
+}
+
+fn work(release: Release, method: &str, words: &[String], place: &Place) -> Result<()> {
+    release.import_megatron()?;
+    if method != "export" {
+        let arguments = Arguments::parse_of(release.generation(), "megatron sft", words)?;
+        return run::run(release, arguments, place, method == "pt");
+    }
+    let arguments = Arguments::parse_of(release.generation(), "megatron export", words)?;
+    let ranks = [place.rank, place.local_rank, place.size, place.local_size];
+    let collective = Collective::join(
+        &place.master_address,
+        place.master_port,
+        place.rank,
+        place.size,
+    )
+    .map_err(|error| Refused(format!("torch.distributed.DistNetworkError: {error}")))?;
+    let crew = Crew {
+        world: world::world(&arguments, ranks)?,
+        collective: Some(collective),
+    };
+    exporting::run(&release, Program::Megatron, arguments, crew)
+}
+
+/// Whether an error begins with the name of a Python exception, `module.SomeError: `.
+pub(super) fn names_exception(error: &anyhow::Error) -> bool {
+    let text = error.to_string();
+    let name = text.split(": ").next().unwrap_or_default();
+    !name.contains(' ') && (name.ends_with("Error") || name.ends_with("Exception"))
 }

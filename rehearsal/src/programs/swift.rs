@@ -1,15 +1,17 @@
 //! `swift export`: the command starts the script, which does the work. `swift` knows no other method here.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
 use super::arguments::{Arguments, Refusal};
-use crate::exporting;
+use crate::checkpoints::Left;
+use crate::exporting::{self, Crew, Program};
+use crate::release::Release;
 use crate::training::dataset::DatasetError;
 use crate::training::settings::Refused;
+use crate::training::world;
 
 const SCRIPT: &str = "/opt/ms-swift/swift/cli/export.py";
 
@@ -48,13 +50,22 @@ pub fn inner(words: &[String]) -> Option<Result<ExitCode>> {
 }
 
 fn export(words: &[String]) -> ExitCode {
-    let release = release();
-    let outcome = Arguments::parse_of(&release, "swift export", words)
+    let release = Release::here();
+    let outcome = Arguments::parse_of(release.generation(), "swift export", words)
         .map_err(anyhow::Error::from)
-        .and_then(|arguments| exporting::run(&release, arguments));
+        .and_then(|arguments| {
+            let crew = Crew {
+                world: world::world(&arguments, [0, 0, 1, 1])?,
+                collective: None,
+            };
+            exporting::run(&release, Program::Swift, arguments, crew)
+        });
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
+    if error.is::<Left>() {
+        return ExitCode::SUCCESS;
+    }
     if let Some(Refusal::Invalid { .. }) = error.downcast_ref() {
         eprintln!("usage: export.py [-h]\nexport.py: error: {error}");
         return ExitCode::from(2);
@@ -62,29 +73,11 @@ fn export(words: &[String]) -> ExitCode {
     let said = match error.downcast_ref::<Refusal>() {
         Some(refusal) => format!("ValueError: {refusal}"),
         None if error.is::<Refused>() || error.is::<DatasetError>() => error.to_string(),
-        None if error.to_string().contains("Exception: ")
-            || error.to_string().contains("Error: ") =>
-        {
-            error.to_string()
-        }
+        None if super::megatron::names_exception(&error) => error.to_string(),
         None => format!("RuntimeError: {error:#}"),
     };
     eprintln!(
         "Traceback (most recent call last):\n  File \"{SCRIPT}\", line 5, in <module>\n    export_main()\n{said}"
     );
     ExitCode::FAILURE
-}
-
-/// The release that this node plays: `swift/version.py` beside the interpreter's packages.
-fn release() -> String {
-    let python = super::megatron::python();
-    let site = Path::new(&python)
-        .parent()
-        .and_then(Path::parent)
-        .map(|venv| venv.join("lib/python3.11/site-packages/swift/version.py"));
-    let text = site
-        .and_then(|path| std::fs::read_to_string(path).ok())
-        .unwrap_or_default();
-    let version = text.split('\'').nth(1).unwrap_or("4.6.0");
-    version.to_owned()
 }

@@ -119,7 +119,8 @@ mod tests {
             let mut served = tokenizer.encode(&served).unwrap();
             let said = format!("{}<|im_end|>\n", answer.content);
             served.extend(tokenizer.encode(&said).unwrap());
-            let trained = batch::encode(&tokenizer, &messages, None).unwrap();
+            let trained =
+                batch::encode(&tokenizer, &messages, None, batch::Learnt::DEFAULT).unwrap();
             assert_eq!(served, trained.tokens);
             compared += 1;
         }

@@ -12,13 +12,30 @@ pub struct Sample {
     pub learnt: Vec<bool>,
 }
 
-/// Encodes a conversation with Qwen3's template as ms-swift trains it: every answer behind an empty thought that is
-/// itself not learnt, the answer and the end of its turn learnt. With `thought` the last answer is thought about, and
-/// that is learnt too.
+/// What of an answer is learnt besides its words and the token that ends its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learnt {
+    /// The empty thought before it.
+    pub empty_thought: bool,
+    /// The line break after it.
+    pub line_end: bool,
+}
+
+impl Learnt {
+    /// As 4.x trains by default.
+    pub const DEFAULT: Self = Self {
+        empty_thought: false,
+        line_end: true,
+    };
+}
+
+/// Encodes a conversation with Qwen3's template as ms-swift trains it: every answer behind an empty thought, the answer and the
+/// end of its turn learnt. With `thought` the last answer is thought about, and that is learnt too.
 pub fn encode(
     tokenizer: &Tokenizer,
     messages: &[Message],
     thought: Option<&str>,
+    learnt: Learnt,
 ) -> Result<Sample> {
     let mut sample = Sample {
         tokens: Vec::new(),
@@ -41,9 +58,13 @@ pub fn encode(
         match thought.filter(|_| index + 1 == messages.len()) {
             Some(thought) => add(&format!("<think>\n{thought}\n</think>\n\n"), true)?,
             None if content.starts_with("<think>") => {}
-            None => add(EMPTY_THOUGHT, false)?,
+            None => add(EMPTY_THOUGHT, learnt.empty_thought)?,
         }
-        add(&format!("{content}<|im_end|>\n"), true)?;
+        add(&format!("{content}<|im_end|>"), true)?;
+        let is_last = index + 1 == messages.len();
+        if learnt.line_end || !is_last {
+            add("\n", learnt.line_end)?;
+        }
     }
     Ok(sample)
 }
@@ -115,6 +136,7 @@ mod tests {
             &tokenizer,
             &[message("user", "no"), message("assistant", "yes")],
             None,
+            Learnt::DEFAULT,
         )
         .unwrap();
         let text = tokenizer.decode(&sample.tokens, false).unwrap();
@@ -130,5 +152,31 @@ mod tests {
             .map(|(id, _)| *id)
             .collect();
         assert_eq!(tokenizer.decode(&learnt, false).unwrap(), "yes<|im_end|>\n");
+        // ms-swift 3.9.3, fixture load_weights_only.log: `[LABELS] [-100 * 52]<think>\n\n</think>\n\n…<|im_end|>`.
+        let older = Learnt {
+            empty_thought: true,
+            line_end: false,
+        };
+        let turns = ["no", "yes", "no", "yes"].map(str::to_owned);
+        let turns: Vec<Message> = turns
+            .iter()
+            .zip(["user", "assistant", "user", "assistant"])
+            .map(|(content, role)| message(role, content))
+            .collect();
+        let sample = encode(&tokenizer, &turns, None, older).unwrap();
+        let learnt = sample.tokens.iter().zip(&sample.learnt);
+        let learnt: Vec<u32> = learnt
+            .filter(|(_, learnt)| **learnt)
+            .map(|(id, _)| *id)
+            .collect();
+        let answer = "<think>\n\n</think>\n\nyes<|im_end|>";
+        assert_eq!(
+            tokenizer.decode(&learnt, false).unwrap(),
+            format!("{answer}{answer}")
+        );
+        let text = tokenizer.decode(&sample.tokens, false).unwrap();
+        assert!(
+            text.contains("yes<|im_end|>\n<|im_start|>user") && text.ends_with("yes<|im_end|>")
+        );
     }
 }

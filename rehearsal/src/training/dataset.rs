@@ -152,6 +152,18 @@ pub fn line(row: &Row) -> String {
     )
 }
 
+/// The same as 3.x writes it: messages as they are.
+pub fn plain_line(row: &Row) -> String {
+    let message = |message: &Message| {
+        python::Dict::default()
+            .with("role", message.role.as_str())
+            .with("content", message.content.as_str())
+            .json()
+    };
+    let messages: Vec<String> = row.messages.iter().map(message).collect();
+    format!("{{\"messages\": [{}]}}\n", messages.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

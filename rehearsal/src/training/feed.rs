@@ -24,7 +24,7 @@ pub fn feed(tokenizer: &Tokenizer, rows: &[Row], settings: &Settings, plain: boo
     let mut samples = Vec::new();
     for row in rows {
         let mut sample = match plain {
-            false => batch::encode(tokenizer, &row.messages, None)?,
+            false => batch::encode(tokenizer, &row.messages, None, settings.learnt)?,
             true => whole(tokenizer, row)?,
         };
         if sample.tokens.len() > settings.max_length {

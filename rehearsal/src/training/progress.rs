@@ -111,6 +111,11 @@ fn clock(seconds: f64) -> String {
     }
 }
 
+/// A bar that no longer moves.
+pub fn still(name: &str, done: usize, total: usize) -> String {
+    bar(name, done as u64, total as u64, 0.0, None)
+}
+
 fn bar(name: &str, done: u64, total: u64, elapsed: f64, rate: Option<f64>) -> String {
     let share = if total == 0 {
         1.0

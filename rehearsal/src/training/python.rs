@@ -32,6 +32,26 @@ pub fn rounded(value: f64) -> f64 {
     format!("{value:.8}").parse().unwrap_or(value)
 }
 
+/// `'{:.6E}'.format(value)`
+pub fn scientific(value: f64) -> String {
+    if !value.is_finite() {
+        return float(value).to_uppercase();
+    }
+    let text = format!("{value:.6E}");
+    let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}E{sign}{:02}", exponent.abs())
+}
+
+/// `'{:.<places>f}'.format(value)`
+pub fn fixed(value: f64, places: usize) -> String {
+    if !value.is_finite() {
+        return float(value);
+    }
+    format!("{value:.places$}")
+}
+
 /// A float as a value of a [`Dict`]. JSON values cannot hold what is not finite, so that is marked text, which is
 /// written bare again: a loss that exploded has to look as it does in the real log.
 pub fn number(value: f64) -> Value {
@@ -276,6 +296,17 @@ mod tests {
         assert_eq!(
             repr(&json!({"a": [1, 2.0, null, "it's"], "b": true})),
             r#"{'a': [1, 2.0, None, "it's"], 'b': True}"#
+        );
+    }
+
+    #[test]
+    fn numbers_are_formatted_as_megatron_asks() {
+        assert_eq!(scientific(9.5e-5), "9.500000E-05");
+        assert_eq!(scientific(1.234567), "1.234567E+00");
+        assert_eq!(scientific(f64::NAN), "NAN");
+        assert_eq!(
+            (fixed(0.5119, 3).as_str(), fixed(f64::INFINITY, 3).as_str()),
+            ("0.512", "inf")
         );
     }
 

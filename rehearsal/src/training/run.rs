@@ -3,27 +3,28 @@
 mod arguments;
 mod data;
 mod folders;
+mod lines;
 mod model;
 mod saving;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use anyhow::Result;
 
 use super::collective::Collective;
 use super::dataset::DatasetError;
 use super::feed::Feed;
 use super::gpu;
-use super::python::{self, Dict, Moment};
-use super::report::Report;
+use super::python;
+use super::report::{Evaluated, Report, Step};
 use super::settings::{Refused, Settings};
 use super::world::{self, World};
 use crate::model::mcore::Gpt;
 use crate::model::{Config, Tokenizer};
 use crate::pretraining::flat_gradient;
 use crate::programs::arguments::Arguments;
-use folders::{model_folder, run_folder};
+use crate::release::{Generation, Release};
+use folders::{model_folder, run_folder, without_weights};
 
 /// What the agent told this rank through its environment.
 pub struct Place {
@@ -37,6 +38,7 @@ pub struct Place {
 
 /// A rank's view of the run while it goes on.
 struct Run {
+    release: Release,
     arguments: Arguments,
     settings: Settings,
     world: World,
@@ -44,6 +46,16 @@ struct Run {
     folder: PathBuf,
     model_folder: PathBuf,
     config: Config,
+}
+
+/// Where a run is.
+#[derive(Clone, Copy)]
+struct At {
+    iteration: u64,
+    /// Rows consumed so far.
+    consumed: u64,
+    /// Training is over.
+    is_final: bool,
 }
 
 /// Lines of ms-swift's logger come from the first rank of each node, on stderr.
@@ -60,14 +72,20 @@ fn print_first(world: &World, text: &str) {
 }
 
 /// Trains as `arguments` say. `plain` is `megatron pt`.
-pub fn run(mut arguments: Arguments, place: &Place, plain: bool) -> Result<()> {
-    let settings = Settings::settle(&mut arguments)?;
+pub fn run(release: Release, mut arguments: Arguments, place: &Place, plain: bool) -> Result<()> {
+    let settings = Settings::settle(release.generation(), &mut arguments)?;
     let world = world::world(
         &arguments,
         [place.rank, place.local_rank, place.size, place.local_size],
     )?;
     let usage = gpu::Usage::register(world.local_rank);
-    info(&world, "megatron.core.__version__: 0.16.1");
+    if release.generation() == Generation::Three {
+        lines::patched(&world);
+    }
+    info(
+        &world,
+        &format!("megatron.core.__version__: {}", release.core),
+    );
     info(
         &world,
         &format!(
@@ -87,22 +105,16 @@ pub fn run(mut arguments: Arguments, place: &Place, plain: bool) -> Result<()> {
     let config = Config::read(&model_folder)?;
     info(&world, "Setting torch_dtype: torch.bfloat16");
     info(&world, "Setting args.lazy_tokenize: False");
-    let folder = run_folder(&arguments, &model_folder, &mut collective)?;
-    info(&world, &format!("args.output_dir: {}", folder.display()));
-    world.check(&config)?;
+    let folder = run_folder(settings.names, &arguments, &model_folder, &mut collective)?;
     info(
         &world,
-        &format!(
-            "TP: {}, PP: {}, VPP: None, CP: {}, EP: {}, ETP: {}",
-            world.tensor, world.pipeline, world.context, world.expert, world.expert_tensor
-        ),
+        &format!("args.{}: {}", settings.names.output, folder.display()),
     );
-    info(
-        &world,
-        &format!("Setting random seeds to {}.", settings.seed),
-    );
-    let micro_batches = settings.micro_batches(world.data())?;
+    if release.generation() == Generation::Three {
+        without_weights(&arguments)?;
+    }
     let run = Run {
+        release,
         arguments,
         settings,
         world,
@@ -111,7 +123,7 @@ pub fn run(mut arguments: Arguments, place: &Place, plain: bool) -> Result<()> {
         model_folder,
         config,
     };
-    run.train(plain, micro_batches, usage.as_ref())
+    run.train(plain, usage.as_ref())
 }
 
 impl Run {
@@ -119,41 +131,23 @@ impl Run {
         info(&self.world, text);
     }
 
-    fn train(
-        mut self,
-        plain: bool,
-        micro_batches: usize,
-        usage: Option<&gpu::Usage>,
-    ) -> Result<()> {
+    fn train(mut self, plain: bool, usage: Option<&gpu::Usage>) -> Result<()> {
         let world = self.world;
-        let tokenizer = Tokenizer::load(&self.model_folder)?;
-        self.complete_arguments();
-        self.info(&format!(
-            "args: MegatronSftArguments({})",
-            arguments::call(&self.arguments.dict())
-        ));
-        self.info("default_system: None");
-        let max_length = self
-            .arguments
-            .integer("max_length")
-            .map_or("None".into(), |length| length.to_string());
-        self.info(&format!("max_length: {max_length}"));
-        self.info("response_prefix: None");
-        self.info("agent_template: hermes");
-        let file = self.folder.join("args.json");
-        self.info(&format!(
-            "The MegatronSftArguments will be saved in: {}",
-            file.display()
-        ));
-        if world.rank == 0 {
-            std::fs::write(&file, self.saved_arguments(micro_batches).pretty())
-                .context("write args.json")?;
+        let is_four = self.release.generation() == Generation::Four;
+        if is_four {
+            world.check(&self.config)?;
+            self.say_degrees();
         }
-        self.info(&format!(
-            "Start time of running main: {}",
-            Moment::now().long()
-        ));
-        self.info("swift.__version__: 4.6.0");
+        let micro_batches = self.settings.micro_batches(world.data());
+        // 3.x looks at the batch only when Megatron is initialised, behind the data.
+        let micro_batches = if is_four {
+            micro_batches?
+        } else {
+            micro_batches.unwrap_or(1)
+        };
+        let tokenizer = Tokenizer::load(&self.model_folder)?;
+        self.complete_arguments(plain);
+        self.introduce(plain, micro_batches)?;
 
         let (train, val) = self.datasets(&tokenizer, plain)?;
         let data = world.data();
@@ -162,6 +156,9 @@ impl Run {
                 "ZeroDivisionError: integer division or modulo by zero".into(),
             )
             .into());
+        }
+        if !is_four {
+            self.initialize_megatron()?;
         }
         let iterations = self.settings.iterations(&self.arguments, train.len(), data);
         let eval_steps = match &val {
@@ -174,38 +171,28 @@ impl Run {
         self.arguments.set("eval_iters", eval_steps);
         let schedule = self.settings.schedule(&self.arguments, iterations)?;
 
-        let (model, mut adam, first) = self.model()?;
-        let report_to = self.arguments.list("report_to");
-        let tensorboard = self.folder.join("runs");
-        let tensorboard = report_to
-            .iter()
-            .any(|name| name == "tensorboard")
-            .then_some(tensorboard.as_path());
-        let mut report = match world.is_last() {
-            true => Some(Report::begin(
-                &self.folder,
-                tensorboard,
-                &self.arguments.dict(),
-                first,
-                iterations,
-            )?),
-            false => None,
-        };
+        let (model, mut adam, start) = self.model()?;
+        if !is_four {
+            self.say_setup_is_done(iterations, eval_steps);
+        }
+        let mut report = self.report(start.iteration, iterations)?;
 
         let rows = self.settings.global_batch as u64;
         let together = self.settings.micro_batch * data;
         let usable = (train.len() / together * together).max(1) as u64;
-        let (mut interval_loss, mut interval_tokens) = (0.0, 0.0);
         let (mut last, mut best): (Option<PathBuf>, Option<(f64, PathBuf)>) = (None, None);
         let mut epoch = None;
-        for iteration in first + 1..=iterations {
-            let consumed = (iteration - 1) * rows;
+        for iteration in start.iteration + 1..=iterations {
+            let consumed = start.consumed + (iteration - 1 - start.iteration) * rows;
             if epoch != Some(consumed / usable) {
                 epoch = Some(consumed / usable);
                 self.info(&format!(
                     "The training of Epoch {} starts...",
                     consumed / usable
                 ));
+            }
+            if !is_four && iteration == iterations {
+                self.say_epochs_are_over();
             }
             let mut sum = vec![0f32; super::optimizer::count(model.variables()) + 2];
             for micro in 0..micro_batches as u64 {
@@ -228,39 +215,42 @@ impl Run {
                 .collective
                 .sum(if world.speaks() { sum } else { Vec::new() })?;
             let tokens = sum.pop().unwrap_or_default().max(1.0);
-            interval_loss += f64::from(sum.pop().unwrap_or_default());
-            interval_tokens += f64::from(tokens);
+            let loss_sum = f64::from(sum.pop().unwrap_or_default());
             sum.iter_mut().for_each(|g| *g /= tokens);
             let norm = adam.step(model.variables(), &sum, schedule.at(consumed as f64))?;
 
+            let consumed = consumed + rows;
+            let is_recorded = iteration == 1 || iteration.is_multiple_of(self.settings.log_every);
             if let Some(report) = &mut report {
-                report.advance();
-            }
-            if iteration == 1 || iteration.is_multiple_of(self.settings.log_every) {
-                if let Some(report) = &mut report {
-                    let rate = schedule.at((consumed + rows) as f64);
-                    report.metrics(iteration, interval_loss / interval_tokens, norm, rate)?;
-                }
-                (interval_loss, interval_tokens) = (0.0, 0.0);
+                report.step(&Step {
+                    iteration,
+                    consumed,
+                    loss_sum,
+                    tokens: f64::from(tokens),
+                    norm,
+                    rate: schedule.at(consumed as f64),
+                    is_recorded,
+                })?;
             }
             if let Some(usage) = usage {
                 usage.update()?;
             }
-            let due = |every: u64| iteration.is_multiple_of(every) || iteration == iterations;
+            let is_last = iteration == iterations;
+            let every = |every: u64| iteration.is_multiple_of(every);
+            let at = |is_final: bool| At {
+                iteration,
+                consumed,
+                is_final,
+            };
             let mut evaluated = None;
-            if let Some(val) = val
-                .as_ref()
-                .filter(|_| eval_steps > 0 && due(self.settings.eval_every))
-            {
-                let loss =
-                    self.evaluate(&model, val, eval_steps, micro_batches, report.as_mut())?;
-                if let Some(report) = &mut report {
-                    report.evaluated(iteration, loss)?;
-                }
-                evaluated = Some(loss);
+            if eval_steps > 0 && (every(self.settings.eval_every) || is_four && is_last) {
+                let report = report.as_deref_mut();
+                let val = val.as_ref();
+                evaluated =
+                    self.evaluate(&model, val, eval_steps, micro_batches, report, at(false))?;
             }
-            if due(self.settings.save_every) {
-                let saved = self.save(&model, &adam, iteration, micro_batches)?;
+            if every(self.settings.save_every) || is_last {
+                let saved = self.save(&model, &adam, at(is_last), micro_batches)?;
                 if let Some(loss) =
                     evaluated.filter(|loss| best.as_ref().is_none_or(|(least, _)| loss < least))
                 {
@@ -269,59 +259,52 @@ impl Run {
                 self.forget_oldest(best.as_ref().map(|(_, path)| path.as_path()))?;
                 last = Some(saved);
             }
-        }
-        let text =
-            |path: Option<&PathBuf>| path.map_or(Value::Null, |path| json!(path.to_string_lossy()));
-        let best_path = best.as_ref().map(|(_, path)| path);
-        let mut record = Dict::default().with("train_dataset", train.lengths());
-        if let Some(val) = &val {
-            record = record.with("val_dataset", val.lengths());
-        }
-        let metric = best
-            .as_ref()
-            .map_or(Value::Null, |(loss, _)| python::number(*loss));
-        let record = record
-            .with("last_model_checkpoint", text(last.as_ref()))
-            .with("best_model_checkpoint", text(best_path))
-            .with("best_metric", metric);
-        if let Some(report) = &mut report {
-            report.close(&record)?;
-            for name in ["last_model_checkpoint", "best_model_checkpoint"] {
-                let value = record
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .unwrap_or("None")
-                    .to_owned();
-                eprintln!("[INFO:swift] {name}: {value}");
+            if !is_four && is_last && eval_steps > 0 {
+                // Megatron-LM looks at the validation set once more when training is over.
+                let report = report.as_deref_mut();
+                self.evaluate(
+                    &model,
+                    val.as_ref(),
+                    eval_steps,
+                    micro_batches,
+                    report,
+                    at(true),
+                )?;
             }
-            eprintln!(
-                "[INFO:swift] images_dir: {}",
-                self.folder.join("images").display()
-            );
         }
-        self.collective.barrier()?;
-        self.info(&format!(
-            "End time of running main: {}",
-            Moment::now().long()
-        ));
-        Ok(())
+        let best = best.map(|(loss, path)| (python::number(loss), path));
+        self.finish(report, &train, val.as_ref(), last, best)
     }
 
-    /// The mean loss over `steps` global batches of the validation set.
+    /// The mean loss over `steps` global batches of the validation set; none without one.
     fn evaluate(
         &mut self,
         model: &Gpt,
-        val: &Feed,
+        val: Option<&Feed>,
         steps: u64,
         micro_batches: usize,
-        mut report: Option<&mut Report>,
-    ) -> Result<f64> {
+        mut report: Option<&mut (dyn Report + 'static)>,
+        at: At,
+    ) -> Result<Option<f64>> {
+        let Some(val) = val else {
+            return Ok(None);
+        };
+        if at.is_final {
+            self.say_first(&format!(
+                "Evaluating on {} samples",
+                steps * self.settings.global_batch as u64
+            ));
+        }
         if let Some(report) = &mut report {
             report.evaluate(steps);
         }
         let (micro, data) = (self.settings.micro_batch, self.world.data());
         let mut sum = vec![0f32; 2];
         for step in 0..steps as usize * micro_batches {
+            if at.is_final && step % micro_batches == 0 {
+                let number = step / micro_batches + 1;
+                self.say_first(&format!("Evaluating iter {number}/{steps}"));
+            }
             let batch = val.in_order(step * micro * data + self.world.data_rank() * micro, micro);
             if !batch.targets.is_empty() {
                 sum[0] += model.loss_sum(&batch)?.to_scalar::<f32>()?;
@@ -334,11 +317,20 @@ impl Run {
         let sum = self
             .collective
             .sum(if self.world.speaks() { sum } else { Vec::new() })?;
-        Ok(f64::from(sum[0]) / f64::from(sum[1].max(1.0)))
+        let loss = f64::from(sum[0]) / f64::from(sum[1].max(1.0));
+        if let Some(report) = &mut report {
+            report.evaluated(&Evaluated {
+                iteration: at.iteration,
+                consumed: at.consumed,
+                loss,
+                is_final: at.is_final,
+            })?;
+        }
+        Ok(Some(loss))
     }
 }
 
-/// A bar that was over before anyone could look.
+/// A bar that was over before anyone could look, on the first rank of each node.
 fn bars(world: &World, name: &str, total: usize) {
     if world.is_first_of_node() {
         let full = "█".repeat(10);

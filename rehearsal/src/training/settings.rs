@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::batch::Learnt;
 use super::optimizer;
 use super::schedule::{Decay, Schedule};
 use crate::model::mcore;
 use crate::programs::arguments::Arguments;
+use crate::release::Generation;
 
 /// A refusal by the name Python prints, as `ValueError: …`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,9 +29,50 @@ pub enum Tuner {
     },
 }
 
+/// How a generation calls what this program acts on.
+#[derive(Debug)]
+pub struct Names {
+    pub tuner: &'static str,
+    pub mcore_model: &'static str,
+    pub mcore_adapter: &'static str,
+    pub output: &'static str,
+    pub epochs: &'static str,
+    pub save_every: &'static str,
+    pub eval_every: &'static str,
+    pub log_every: &'static str,
+}
+
+/// The names of a generation: ms-swift 3.9 `megatron/argument/*.py`, 4.6 `megatron/arguments/*.py`.
+pub fn names(generation: Generation) -> &'static Names {
+    match generation {
+        Generation::Three => &Names {
+            tuner: "train_type",
+            mcore_model: "load",
+            mcore_adapter: "adapter_load",
+            output: "save",
+            epochs: "max_epochs",
+            save_every: "save_interval",
+            eval_every: "eval_interval",
+            log_every: "log_interval",
+        },
+        Generation::Four => &Names {
+            tuner: "tuner_type",
+            mcore_model: "mcore_model",
+            mcore_adapter: "mcore_adapter",
+            output: "output_dir",
+            epochs: "num_train_epochs",
+            save_every: "save_steps",
+            eval_every: "eval_steps",
+            log_every: "logging_steps",
+        },
+    }
+}
+
 /// The arguments this program acts on, parsed.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    pub names: &'static Names,
+    pub generation: Generation,
     pub tuner: Tuner,
     pub model: Option<PathBuf>,
     pub mcore_model: Option<PathBuf>,
@@ -40,10 +83,15 @@ pub struct Settings {
     pub save_every: u64,
     pub eval_every: u64,
     pub log_every: u64,
+    /// 4.x: so many checkpoints are kept.
     pub save_total_limit: Option<usize>,
+    /// 3.x: of those before the last, only multiples of this are kept.
+    pub save_retain_every: Option<u64>,
     pub max_length: usize,
     pub truncation: Truncation,
     pub packing: bool,
+    /// What of an answer is learnt besides its words.
+    pub learnt: Learnt,
     pub seed: u64,
     pub optimizer: optimizer::Settings,
 }
@@ -65,13 +113,15 @@ pub(super) fn positive(arguments: &Arguments, name: &str) -> Result<u64, Refused
 
 impl Settings {
     /// Reads the arguments and fills in what ms-swift works out itself, which `args.json` then shows.
-    pub fn settle(arguments: &mut Arguments) -> Result<Self, Refused> {
-        let lora = match arguments.text("tuner_type") {
+    pub fn settle(generation: Generation, arguments: &mut Arguments) -> Result<Self, Refused> {
+        let names = names(generation);
+        let lora = match arguments.text(names.tuner) {
             Some("full") => false,
             Some("lora") => true,
             other => {
                 return refuse(format!(
-                    "NotImplementedError: tuner_type {other:?} is not part of this rehearsal"
+                    "NotImplementedError: {} {other:?} is not part of this rehearsal",
+                    names.tuner
                 ));
             }
         };
@@ -79,11 +129,12 @@ impl Settings {
             arguments.set("lr", if lora { 1e-4 } else { 1e-5 });
         }
         for (name, from) in [
-            ("eval_steps", "save_steps"),
+            (names.eval_every, names.save_every),
             ("start_weight_decay", "weight_decay"),
             ("end_weight_decay", "weight_decay"),
         ] {
-            if arguments.integer(name).is_none() && arguments.number(name).is_none() {
+            let is_unset = arguments.integer(name).is_none() && arguments.number(name).is_none();
+            if arguments.has(name) && is_unset {
                 let value = arguments.dict().get(from).cloned().unwrap_or_default();
                 arguments.set(name, value);
             }
@@ -111,12 +162,16 @@ impl Settings {
         if arguments.list("dataset").is_empty() && arguments.list("cached_dataset").is_empty() {
             return refuse("ValueError: self.dataset: [], self.cached_dataset: []. Please input the training dataset.".into());
         }
-        if arguments.integer("train_iters").is_none()
-            && arguments.integer("num_train_epochs").is_none()
-        {
-            return refuse(
-                "ValueError: Please specify `--train_iters` or `--num_train_epochs`.".into(),
-            );
+        if arguments.integer("train_iters").is_none() && arguments.integer(names.epochs).is_none() {
+            return refuse(match generation {
+                // Megatron's own loop fails where it first compares the number.
+                Generation::Three => {
+                    "TypeError: '<' not supported between instances of 'int' and 'NoneType'".into()
+                }
+                Generation::Four => {
+                    "ValueError: Please specify `--train_iters` or `--num_train_epochs`.".into()
+                }
+            });
         }
         let rank = positive(arguments, "lora_rank")? as usize;
         let alpha = arguments.number("lora_alpha").unwrap_or(32.0);
@@ -138,20 +193,26 @@ impl Settings {
                 Tuner::Full
             },
             model: folder("model"),
-            mcore_model: folder("mcore_model"),
-            mcore_adapter: folder("mcore_adapter"),
+            names,
+            generation,
+            mcore_model: folder(names.mcore_model),
+            mcore_adapter: folder(names.mcore_adapter),
             fresh: arguments.flag("finetune"),
             micro_batch: positive(arguments, "micro_batch_size")? as usize,
             global_batch: positive(arguments, "global_batch_size")? as usize,
-            save_every: positive(arguments, "save_steps")?,
-            eval_every: positive(arguments, "eval_steps")?,
-            log_every: positive(arguments, "logging_steps")?,
+            save_every: positive(arguments, names.save_every)?,
+            eval_every: positive(arguments, names.eval_every)?,
+            log_every: positive(arguments, names.log_every)?,
             save_total_limit: save_total_limit.map(|limit| limit.unsigned_abs() as usize),
+            save_retain_every: arguments
+                .integer("save_retain_interval")
+                .map(i64::unsigned_abs),
             max_length: arguments
                 .integer("max_length")
                 .map_or(usize::MAX, |length| length.max(1) as usize),
             truncation,
             packing: arguments.flag("packing"),
+            learnt: learnt(generation, arguments),
             seed: arguments.integer("seed").unwrap_or(42).unsigned_abs(),
             optimizer: optimizer::Settings {
                 beta1: number("adam_beta1", 0.9),
@@ -175,14 +236,19 @@ impl Settings {
         Ok(self.global_batch / together)
     }
 
-    /// Iterations for `rows` rows (or packs): epochs win over `--train_iters`.
+    /// Iterations for `rows` rows (or packs): in 3.9 `--train_iters` wins over epochs, in 4.x epochs win.
     pub fn iterations(&self, arguments: &Arguments, rows: usize, data: usize) -> u64 {
         let together = self.micro_batch * data;
         let usable = rows / together * together;
-        match arguments.integer("num_train_epochs") {
-            Some(epochs) => usable as u64 * epochs.unsigned_abs() / self.global_batch as u64,
-            None => arguments.integer("train_iters").unwrap_or(0).unsigned_abs(),
+        let given = arguments.integer("train_iters").map(i64::unsigned_abs);
+        let epochs = arguments.integer(self.names.epochs);
+        let passes =
+            epochs.map(|epochs| usable as u64 * epochs.unsigned_abs() / self.global_batch as u64);
+        match self.generation {
+            Generation::Three => given.or(passes),
+            Generation::Four => passes.or(given),
         }
+        .unwrap_or(0)
     }
 
     /// Evaluation steps for `rows` validation rows; 0 turns evaluation off.
@@ -220,6 +286,21 @@ impl Settings {
     }
 }
 
+/// 3.9 learns the empty thought before an answer and stops at the end of its turn; 4.x masks the one and learns one token more.
+fn learnt(generation: Generation, arguments: &Arguments) -> Learnt {
+    let scale = arguments.text("loss_scale").unwrap_or("default");
+    let masks_thought = match generation {
+        Generation::Three => scale.contains("ignore_empty_think"),
+        Generation::Four => {
+            scale.contains("ignore_empty_think") || !arguments.flag("disable_ignore_empty_think")
+        }
+    };
+    Learnt {
+        empty_thought: !masks_thought,
+        line_end: generation == Generation::Four,
+    }
+}
+
 fn modules(arguments: &Arguments) -> Result<Vec<&'static str>, Refused> {
     let mut chosen = Vec::new();
     for word in arguments.list("target_modules") {
@@ -251,7 +332,7 @@ mod tests {
     fn settings(line: &str) -> Result<(Arguments, Settings), Refused> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let mut arguments = Arguments::parse("megatron sft", &words).unwrap();
-        let settings = Settings::settle(&mut arguments)?;
+        let settings = Settings::settle(Generation::Four, &mut arguments)?;
         Ok((arguments, settings))
     }
 
@@ -272,6 +353,24 @@ mod tests {
                 modules: mcore::LINEAR.to_vec()
             }
         );
+    }
+
+    #[test]
+    fn the_older_release_has_its_own_names_and_lets_given_iterations_win() {
+        let settle = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let mut arguments =
+                Arguments::parse_of(Generation::Three, "megatron sft", &words).unwrap();
+            let settings = Settings::settle(Generation::Three, &mut arguments).unwrap();
+            (arguments, settings)
+        };
+        let line = "--load b --dataset d --train_type lora --micro_batch_size 4 --max_epochs 1 --save_interval 20";
+        let (arguments, settings) = settle(line);
+        assert_eq!(settings.iterations(&arguments, 760, 1), 47);
+        assert_eq!((settings.eval_every, settings.log_every), (20, 5));
+        assert!(!settings.fresh, "finetune is false by default");
+        let (arguments, settings) = settle(&format!("{line} --train_iters 9"));
+        assert_eq!(settings.iterations(&arguments, 760, 1), 9);
     }
 
     fn refused(result: Result<impl std::fmt::Debug, Refused>) -> String {

@@ -48,6 +48,11 @@ impl EventFile {
 
     /// A text at step 0 under `tag/text_summary`.
     pub fn text(&mut self, tag: &str, text: &str) -> Result<()> {
+        self.text_at(tag, 0, text)
+    }
+
+    /// The same at another step.
+    pub fn text_at(&mut self, tag: &str, step: u64, text: &str) -> Result<()> {
         let mut plugin = Message::default();
         plugin.bytes(1, b"text");
         let mut metadata = Message::default();
@@ -64,7 +69,7 @@ impl EventFile {
         point.bytes(1, format!("{tag}/text_summary").as_bytes());
         point.message(8, tensor);
         point.message(9, metadata);
-        self.summary(0, point)
+        self.summary(step, point)
     }
 
     fn summary(&mut self, step: u64, point: Message) -> Result<()> {

@@ -101,7 +101,11 @@ impl World {
 
 /// The world as torchrun and the arguments describe it.
 pub fn world(arguments: &Arguments, place: [usize; 4]) -> Result<World, Refused> {
-    let degree = |name: &str| positive(arguments, name).map(|value| value as usize);
+    let degree = |name: &str| match arguments.has(name) {
+        true => positive(arguments, name).map(|value| value as usize),
+        // `swift export` knows no degrees.
+        false => Ok(1),
+    };
     let [rank, local_rank, size, local_size] = place;
     Ok(World {
         rank,

@@ -7,7 +7,10 @@
 
 mod answers;
 mod degrees;
+mod exports;
+mod older;
 mod support;
+mod whole;
 
 use std::path::Path;
 use std::process::Command;
@@ -141,6 +144,36 @@ fn a_run_goes_on_from_a_gathered_checkpoint_as_if_it_had_never_stopped() {
     gather(&straight, "checkpoint-5");
     let [_, resumed] = both(&root.path().join("resumed"), &resume);
     assert_eq!(losses(&resumed), losses(&straight[1])[5..]);
+}
+
+#[test]
+fn full_training_goes_on_from_a_gathered_checkpoint_as_if_it_had_never_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let full = "--tuner_type full --lr 1e-3 --train_iters 6 --save_steps 3 --eval_steps 3";
+    let straight = both(&root.path().join("straight"), full);
+    let folder = gather(&straight, "checkpoint-3");
+    let resume = format!("{full} --finetune false --mcore_model {}", folder.display());
+    let [_, resumed] = both(&root.path().join("resumed"), &resume);
+    assert_eq!(losses(&resumed), losses(&straight[1])[3..]);
+}
+
+/// Saved as safetensors and without an optimizer, a run keeps its step and its place in the data, and nothing else of Megatron's.
+#[test]
+fn a_run_without_its_optimizer_keeps_safetensors_and_its_place_in_the_data() {
+    let root = tempfile::tempdir().unwrap();
+    let full = "--tuner_type full --lr 1e-3 --save_safetensors true --no_save_optim true --train_iters 4 --save_steps 2";
+    let straight = both(&root.path().join("straight"), full);
+    let run = straight[0].run_folder();
+    let folder = run.join("checkpoint-2");
+    let iteration = folder.join("iter_0000002");
+    assert!(iteration.join("common.pt").exists() && !iteration.join(".metadata").exists());
+    assert!(folder.join("model.safetensors.index.json").exists());
+    let resume = format!(
+        "--tuner_type full --lr 1e-3 --train_iters 4 --finetune false --model {}",
+        folder.display()
+    );
+    let [_, resumed] = both(&root.path().join("resumed"), &resume);
+    assert_eq!(records(&resumed)[0]["iteration"], "3/4");
 }
 
 #[test]

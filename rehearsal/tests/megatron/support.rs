@@ -80,6 +80,68 @@ impl Node {
     }
 }
 
+/// A node's environment with another release in it.
+pub struct Venv(PathBuf);
+
+impl Venv {
+    /// ms-swift 3.9.3 with these versions beside it.
+    pub fn older(root: &Path, core: &str, torch: &str) -> Self {
+        let venv = Self(root.join("venv"));
+        let site = venv.0.join("lib/python3.11/site-packages");
+        std::fs::create_dir_all(site.join("swift")).unwrap();
+        std::fs::write(site.join("swift/version.py"), "__version__ = '3.9.3'\n").unwrap();
+        for (name, version) in [("megatron_core", core), ("torch", torch)] {
+            std::fs::create_dir(site.join(format!("{name}-{version}.dist-info"))).unwrap();
+        }
+        std::fs::create_dir_all(venv.megatron_lm().join("megatron/training")).unwrap();
+        venv
+    }
+
+    /// ms-swift 4.6.0, of which nothing has to be there.
+    pub fn newer() -> Self {
+        Self("/opt/venv".into())
+    }
+
+    pub fn python(&self) -> PathBuf {
+        self.0.join("bin/python3")
+    }
+
+    pub fn megatron_lm(&self) -> PathBuf {
+        self.0.with_file_name("Megatron-LM")
+    }
+
+    /// Runs `swift export` or `megatron export` in `root`; gives its exit code and all that it said.
+    pub fn export(&self, root: &Path, program: &str, words: &str) -> (i32, String) {
+        self.export_with(root, program, words, 1)
+    }
+
+    /// The same by `processes`, as far as the program takes several.
+    pub fn export_with(
+        &self,
+        root: &Path,
+        program: &str,
+        words: &str,
+        processes: usize,
+    ) -> (i32, String) {
+        let log = std::fs::File::create(root.join("export.log")).unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+            .arg0(self.python())
+            .args([&format!("/opt/venv/bin/{program}"), "export"])
+            .args(words.split_whitespace())
+            .current_dir(root)
+            .env("TRAINYARD_REHEARSAL_STATE", root.join("state"))
+            .env("MEGATRON_LM_PATH", self.megatron_lm())
+            .env("MASTER_PORT", port().to_string())
+            .env("NPROC_PER_NODE", processes.to_string())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .status()
+            .unwrap();
+        let log = std::fs::read_to_string(root.join("export.log")).unwrap();
+        (status.code().unwrap(), log)
+    }
+}
+
 pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 
 use super::{Run, bars, print_first};
 use crate::model::Tokenizer;
+use crate::release::Generation;
 use crate::training::batch::Sample;
 use crate::training::dataset::{self, Row};
 use crate::training::feed::{self, Feed};
@@ -49,12 +50,19 @@ impl Run {
             );
             if !val.is_empty() {
                 let path = self.folder.join("val_dataset.jsonl");
+                let is_four = self.release.generation() == Generation::Four;
+                let quote = if is_four { "`" } else { "" };
                 self.info(&format!(
-                    "The split dataset from the training set will be saved at: `{}`.",
+                    "The split dataset from the training set will be saved at: {quote}{}{quote}.",
                     path.display()
                 ));
                 if self.world.rank == 0 {
-                    let lines: String = val.iter().map(dataset::line).collect();
+                    let line = if is_four {
+                        dataset::line
+                    } else {
+                        dataset::plain_line
+                    };
+                    let lines: String = val.iter().map(line).collect();
                     std::fs::write(path, lines).context("write val_dataset.jsonl")?;
                 }
             }
@@ -76,8 +84,12 @@ impl Run {
 
     /// What ms-swift prints of its datasets: their size, the first row as the model sees it, the lengths.
     fn describe(&self, tokenizer: &Tokenizer, train: &Feed, val: Option<&Feed>) -> Result<()> {
+        let is_four = self.release.generation() == Generation::Four;
         let show = |name: &str, feed: &Feed| {
-            let features = "features: ['messages', 'dataset', 'lengths']";
+            let features = match is_four {
+                true => "features: ['messages', 'dataset', 'lengths']",
+                false => "features: ['messages']",
+            };
             self.info(&format!(
                 "{name}: Dataset({{\n    {features},\n    num_rows: {}\n}})",
                 feed.len()
@@ -111,6 +123,9 @@ impl Run {
         self.info(&format!("Dataset Token Length: {}", train.lengths()));
         if let Some(val) = val {
             self.info(&format!("Dataset Token Length: {}", val.lengths()));
+        }
+        if !is_four {
+            self.info("padding_to: None");
         }
         Ok(())
     }

@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::programs::arguments::Arguments;
+use crate::release::Generation;
 use crate::training::collective::Collective;
 use crate::training::python::Moment;
-use crate::training::settings::{Refused, Settings};
+use crate::training::settings::{Names, Refused, Settings};
 
 /// Where config and tokenizer are: `--model`, or what the MCore model's `args.json` names.
 pub(super) fn model_folder(settings: &Settings) -> Result<PathBuf> {
@@ -24,8 +25,18 @@ pub(super) fn model_folder(settings: &Settings) -> Result<PathBuf> {
         )
     };
     let from_mcore = || named(settings.mcore_model.as_deref()?);
+    if settings.generation == Generation::Three
+        && let Some(folder) = settings.mcore_model.as_deref().filter(|it| !it.exists())
+    {
+        let folder = std::path::absolute(folder)?;
+        return Err(Refused(format!("FileNotFoundError: path: '{}'", folder.display())).into());
+    }
     let Some(folder) = settings.model.clone().or_else(from_mcore) else {
-        return Err(Refused("ValueError: You did not pass `--mcore_model/--model`".into()).into());
+        let words = match settings.generation {
+            Generation::Three => "Please set --model <model_id_or_path>`, model: None",
+            Generation::Four => "You did not pass `--mcore_model/--model`",
+        };
+        return Err(Refused(format!("ValueError: {words}")).into());
     };
     if !folder.is_dir() {
         return Err(Refused(format!(
@@ -37,15 +48,16 @@ pub(super) fn model_folder(settings: &Settings) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// `<output_dir>/v<N>-<date>`, decided by rank 0's disk and clock and made on every node.
+/// `<output_dir>/v<N>-<date>` (3.x: `<save>/…`), decided by rank 0's disk and clock and made on every node.
 pub(super) fn run_folder(
+    names: &Names,
     arguments: &Arguments,
     model: &Path,
     collective: &mut Collective,
 ) -> Result<PathBuf> {
     let name = model.file_name().unwrap_or_default();
     let output = arguments
-        .text("output_dir")
+        .text(names.output)
         .map_or_else(|| Path::new("megatron_output").join(name), PathBuf::from);
     let output = std::path::absolute(output)?;
     let mut version = String::new();
@@ -65,4 +77,15 @@ pub(super) fn run_folder(
     let folder = output.join(version);
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     Ok(folder)
+}
+
+/// 3.x: the refusal of a run that has no weights to start from.
+pub(super) fn without_weights(arguments: &Arguments) -> Result<(), Refused> {
+    let loads = arguments.text("load").is_some();
+    if loads || !arguments.flag("no_initialization") {
+        return Ok(());
+    }
+    Err(Refused(
+        "ValueError: You did not pass `--load`, so you need to set `--no_initialization false` to allow the model to initialize weights properly.".into(),
+    ))
 }

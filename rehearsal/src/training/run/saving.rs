@@ -3,27 +3,40 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 
-use super::Run;
+use super::{At, Run};
 use crate::checkpoints;
-use crate::exporting;
+use crate::exporting::{Peft, Stored, write_hf, write_peft};
 use crate::model::mcore::Gpt;
 use crate::model::{Tensors, mapping};
+use crate::release::Generation;
 use crate::training::optimizer::Adam;
 use crate::training::settings::Tuner;
 
 impl Run {
-    /// Writes `checkpoint-N`; every rank its own shards.
+    /// Writes a checkpoint, every rank its own shards: 4.x into `checkpoint-N`, 3.9 into the run's folder itself. Gives the folder
+    /// that holds the tracker.
     pub(super) fn save(
         &mut self,
         model: &Gpt,
         adam: &Adam,
-        iteration: u64,
+        at: At,
         micro_batches: usize,
     ) -> Result<PathBuf> {
-        let folder = self.folder.join(format!("checkpoint-{iteration}"));
+        let iteration = at.iteration;
+        let is_four = self.release.generation() == Generation::Four;
+        let folder = match is_four {
+            true => self.folder.join(format!("checkpoint-{iteration}")),
+            false => self.folder.clone(),
+        };
         std::fs::create_dir_all(&folder).context("create the checkpoint folder")?;
+        if !is_four {
+            self.say_first(&format!(
+                "saving checkpoint at iteration {iteration:7} to {} in torch_dist format",
+                folder.display()
+            ));
+        }
         let weights: Tensors = model
             .variables()
             .iter()
@@ -42,8 +55,10 @@ impl Run {
                 .map(|(first, second)| [first, second, &weights]),
             steps: adam.steps,
             iteration,
-            consumed: iteration * self.settings.global_batch as u64,
+            consumed: at.consumed,
             seed: (!self.arguments.flag("no_save_rng")).then_some(self.settings.seed),
+            keeps_classes: !is_four,
+            writers: 2,
         };
         let group = checkpoints::Group {
             rank: self.world.rank,
@@ -51,25 +66,50 @@ impl Run {
             tensor_parallel: self.world.tensor,
             pipeline_parallel: self.world.pipeline,
         };
-        checkpoints::save(&folder, &group, &mut self.collective, &contents)?;
-        if self.world.rank == 0 {
-            std::fs::write(
-                folder.join("args.json"),
-                self.saved_arguments(micro_batches).pretty(),
-            )?;
-            std::fs::write(
-                folder.join("latest_checkpointed_iteration.txt"),
-                iteration.to_string(),
-            )?;
-            let link = self.folder.join("last-checkpoint");
-            let _ = std::fs::remove_file(&link);
-            std::os::unix::fs::symlink(format!("checkpoint-{iteration}"), link)
-                .context("link last-checkpoint")?;
+        if !is_four && moments.is_some() {
+            self.say_first(
+                "Storing distributed optimizer sharded state of type fully_sharded_model_space",
+            );
         }
-        self.info(&format!(
-            "Successfully saved Megatron model weights in `{}`.",
-            folder.display()
-        ));
+        // 4.x leaves out of Megatron's format what it would not go on from anyway.
+        if is_four && moments.is_none() && self.arguments.flag("save_safetensors") {
+            if self.world.rank == 0 {
+                checkpoints::save_common(&folder, &group, &contents)?;
+            }
+            self.collective.barrier()?;
+        } else {
+            checkpoints::save(&folder, &group, &mut self.collective, &contents)?;
+        }
+        if self.world.rank == 0 {
+            let before = checkpoints::tracked(&folder)?;
+            if is_four {
+                std::fs::write(
+                    folder.join("args.json"),
+                    self.saved_arguments(micro_batches).pretty(),
+                )?;
+            }
+            std::fs::write(folder.join(checkpoints::TRACKER), iteration.to_string())?;
+            if is_four {
+                let link = self.folder.join("last-checkpoint");
+                let _ = std::fs::remove_file(&link);
+                std::os::unix::fs::symlink(format!("checkpoint-{iteration}"), link)
+                    .context("link last-checkpoint")?;
+            } else {
+                println!(
+                    "  successfully saved checkpoint from iteration {iteration:7} to {} [ t 1/{}, p 1/{} ]",
+                    folder.display(),
+                    self.world.tensor,
+                    self.world.pipeline
+                );
+                self.drop_between(before, iteration)?;
+            }
+        }
+        if is_four {
+            self.info(&format!(
+                "Successfully saved Megatron model weights in `{}`.",
+                folder.display()
+            ));
+        }
         if self.arguments.flag("save_safetensors") && self.world.rank == 0 {
             self.save_hf(model, &weights, &folder, iteration)?;
         }
@@ -77,18 +117,47 @@ impl Run {
         Ok(folder)
     }
 
+    /// 3.x, `--save_retain_interval`: the one before the newest goes unless it is a multiple. Only from the first node's disk: the
+    /// others keep their shards.
+    fn drop_between(&self, before: Option<u64>, iteration: u64) -> Result<()> {
+        let (Some(every), Some(before)) = (self.settings.save_retain_every, before) else {
+            return Ok(());
+        };
+        if before != iteration && !before.is_multiple_of(every.max(1)) {
+            std::fs::remove_dir_all(checkpoints::iteration_folder(&self.folder, before))
+                .context("drop an older checkpoint")?;
+            println!(
+                "  successfully deleted checkpoint from iteration {before:7} at {}",
+                self.folder.display()
+            );
+        }
+        Ok(())
+    }
+
     /// The Hugging Face copy of a checkpoint, all of it on the first node: the whole model beside full training, the
     /// adapter beside LoRA, or the merged model in a folder of its own.
     fn save_hf(&self, model: &Gpt, trained: &Tensors, folder: &Path, iteration: u64) -> Result<()> {
         let to = match &self.settings.tuner {
             Tuner::Full => {
-                exporting::write_hf(&self.model_folder, folder, &self.config, trained)?;
+                write_hf(
+                    &self.model_folder,
+                    folder,
+                    &self.config,
+                    trained,
+                    Stored::DEFAULT,
+                )?;
                 folder.to_owned()
             }
             Tuner::Lora { scale, .. } if self.arguments.flag("merge_lora") => {
                 let to = folder.with_file_name(format!("checkpoint-{iteration}-merged"));
                 let whole = mapping::merged(model.frozen(), trained, *scale)?;
-                exporting::write_hf(&self.model_folder, &to, &self.config, &whole)?;
+                write_hf(
+                    &self.model_folder,
+                    &to,
+                    &self.config,
+                    &whole,
+                    Stored::DEFAULT,
+                )?;
                 let common =
                     checkpoints::iteration_folder(Path::new(""), iteration).join("common.pt");
                 if let Some(parent) = common.parent() {
@@ -105,7 +174,17 @@ impl Run {
                 to
             }
             Tuner::Lora { .. } => {
-                self.save_peft(trained, folder)?;
+                let peft = Peft {
+                    rank: self
+                        .arguments
+                        .integer("lora_rank")
+                        .unwrap_or(8)
+                        .unsigned_abs(),
+                    alpha: self.arguments.number("lora_alpha").unwrap_or(32.0),
+                    dropout: self.arguments.number("lora_dropout").unwrap_or(0.05),
+                    use_rslora: self.arguments.flag("use_rslora"),
+                };
+                write_peft(folder, &self.model_folder, &self.config, trained, &peft)?;
                 folder.to_owned()
             }
         };
@@ -116,48 +195,13 @@ impl Run {
         Ok(())
     }
 
-    /// `adapter_model.safetensors` and `adapter_config.json`, as PEFT reads them.
-    fn save_peft(&self, adapters: &Tensors, folder: &Path) -> Result<()> {
-        let mut stored = Tensors::new();
-        for (name, tensor) in mapping::peft_from_mcore(&self.config, adapters)? {
-            let tensor: Tensor = tensor.to_dtype(DType::BF16)?.contiguous()?;
-            stored.insert(name, tensor);
-        }
-        let mut modules: Vec<&str> = stored
-            .keys()
-            .filter_map(|name| name.split(".lora_").next()?.rsplit('.').next())
-            .collect();
-        modules.sort_unstable();
-        modules.dedup();
-        let config = serde_json::json!({
-            "base_model_name_or_path": self.model_folder,
-            "bias": "none",
-            "lora_alpha": self.arguments.number("lora_alpha"),
-            "lora_dropout": self.arguments.number("lora_dropout"),
-            "peft_type": "LORA",
-            "r": self.arguments.integer("lora_rank"),
-            "target_modules": modules,
-            "task_type": "CAUSAL_LM",
-            "use_rslora": self.arguments.flag("use_rslora"),
-        });
-        let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        safetensors::serialize_to_file(
-            stored.iter(),
-            Some(metadata),
-            &folder.join("adapter_model.safetensors"),
-        )
-        .context("write adapter_model.safetensors")?;
-        let text = serde_json::to_string_pretty(&config)? + "\n";
-        std::fs::write(folder.join("adapter_config.json"), text)
-            .context("write adapter_config.json")
-    }
-
-    /// Keeps `--save_total_limit` checkpoints, never throwing the best away.
+    /// Keeps `--save_total_limit` checkpoints, never throwing the best away. Only the first rank does it: where nodes share no disk,
+    /// the others keep the shards of what is gone.
     pub(super) fn forget_oldest(&self, best: Option<&Path>) -> Result<()> {
         let Some(limit) = self
             .settings
             .save_total_limit
-            .filter(|_| self.world.is_first_of_node())
+            .filter(|_| self.world.rank == 0)
         else {
             return Ok(());
         };
@@ -176,8 +220,12 @@ impl Run {
         let droppable = saved
             .iter()
             .filter(|(_, path)| Some(path.as_path()) != best);
-        for (_, path) in droppable.take(surplus) {
+        for (number, path) in droppable.take(surplus) {
             std::fs::remove_dir_all(path)?;
+            let merged = self.folder.join(format!("checkpoint-{number}-merged"));
+            if merged.exists() {
+                std::fs::remove_dir_all(merged)?;
+            }
         }
         Ok(())
     }

@@ -1,36 +1,21 @@
-//! `args.json`: what was given, what the release settles itself, what it adds.
+//! ms-swift 4.x.
 
 use serde_json::{Value, json};
 
 use super::Run;
-use crate::training::python::{self, Dict};
+use crate::training::python::Dict;
 
 impl Run {
-    /// Fills in what ms-swift settles itself.
-    pub(super) fn complete_arguments(&mut self) {
-        let folder = self.folder.to_string_lossy().into_owned();
+    /// Fills in what 4.x settles itself.
+    pub(super) fn complete_four(&mut self) {
         let arguments = &mut self.arguments;
-        arguments.set("model", self.model_folder.to_string_lossy().into_owned());
-        arguments.set("tensorboard_dir", format!("{folder}/runs"));
-        arguments.set("output_dir", folder);
         let fixed = [
-            ("model_type", json!("qwen3")),
-            ("template", json!("qwen3")),
-            ("task_type", json!("causal_lm")),
-            ("torch_dtype", json!("bfloat16")),
-            ("lazy_tokenize", json!(false)),
-            ("stream", json!(false)),
-            ("use_chat_template", json!(true)),
-            ("calculate_per_token_loss", json!(true)),
             ("metric_for_best_model", json!("loss")),
             ("greater_is_better", json!(false)),
-            ("fp16", json!(false)),
-            ("bf16", json!(true)),
             ("accumulate_allreduce_grads_in_fp32", json!(true)),
             ("gradient_accumulation_fusion", json!(false)),
             ("batch_p2p_comm", json!(true)),
             ("overlap_p2p_comm", json!(false)),
-            ("local_rank", json!(self.world.local_rank)),
             ("callbacks", json!(["print", "default_flow", "tensorboard"])),
         ];
         for (name, value) in fixed {
@@ -51,27 +36,21 @@ impl Run {
         }
     }
 
-    /// `args.json`: every argument, then what the release adds to them.
-    pub(super) fn saved_arguments(&self, micro_batches: usize) -> Dict {
+    /// Every argument, then what 4.x adds to them.
+    pub(super) fn saved_four(&self, micro_batches: usize) -> Dict {
         let model = self.model_folder.to_string_lossy().into_owned();
-        let name = self
-            .model_folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         let info = format!(
             "ModelInfo(model_type='qwen3', model_dir='{model}', torch_dtype=torch.bfloat16, max_model_len={}, task_type='causal_lm')",
             self.config.max_position_embeddings
         );
         self.arguments
             .dict()
-            .with("swift_version", "4.6.0")
+            .with("swift_version", self.release.swift.clone())
             .with("ckpt_dir", Value::Null)
             .with("rank", self.world.rank)
             .with("global_world_size", self.world.size)
             .with("local_world_size", self.world.local_size)
-            .with("model_suffix", name)
+            .with("model_suffix", self.model_name())
             .with("model_info", info)
             .with(
                 "model_meta",
@@ -105,10 +84,4 @@ impl Run {
             .with("data_parallel_size", self.world.data())
             .with("num_microbatches", micro_batches)
     }
-}
-
-/// `name=value, …`, the inside of a dataclass's repr.
-pub(super) fn call(dict: &Dict) -> String {
-    let pair = |(name, value): &(String, Value)| format!("{name}={}", python::repr(value));
-    dict.0.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
