@@ -126,8 +126,8 @@ fn package_info(folder: &Path) -> Option<String> {
 
 /// The version in the name of a package's dist-info folder.
 fn dist_info(site: &Path, name: &str) -> Option<String> {
-    let entries = std::fs::read_dir(site).ok()?.flatten();
-    entries.into_iter().find_map(|entry| {
+    let mut entries = std::fs::read_dir(site).ok()?.flatten();
+    entries.find_map(|entry| {
         let folder = entry.file_name().into_string().ok()?;
         let rest = folder.strip_prefix(name)?.strip_prefix('-')?;
         Some(rest.strip_suffix(".dist-info")?.to_owned())

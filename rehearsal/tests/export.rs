@@ -447,9 +447,16 @@ fn transformers_itself_sees_the_same_logits_in_the_base_and_in_what_was_exported
     let root = tempfile::tempdir().unwrap();
     to_mcore(root.path(), "mcore", "");
     to_hf(root.path(), "mcore", "hf", "");
+    let lora = "--tuner_type lora --lora_rank 4 --lora_alpha 8 --save_safetensors false";
+    let adapter = format!(
+        "--mcore_adapter {}",
+        trained(root.path(), "run", lora).display()
+    );
+    to_hf(root.path(), "mcore", "merged", &adapter);
     let tokens: Vec<u32> = (0..40).map(|n| n * 37 % 1900).collect();
     let python = std::env::var("TORCH_PYTHON").unwrap_or_else(|_| "python3".into());
-    for folder in [base(), root.path().join("hf")] {
+    let exported = ["hf", "merged"].map(|name| root.path().join(name));
+    for folder in exported.into_iter().chain([base()]) {
         let output = Command::new(&python)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transformers_logits.py"))
             .arg(&folder)

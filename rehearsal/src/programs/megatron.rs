@@ -31,6 +31,9 @@ pub fn run(words: &[String]) -> Result<ExitCode> {
         bail!("IndexError: list index out of range")
     };
     let release = Release::here();
+    if method == "rlhf" {
+        bail!("NotImplementedError: megatron rlhf is not part of this rehearsal");
+    }
     if !is_method(&release, method) {
         bail!("KeyError: '{method}'");
     }

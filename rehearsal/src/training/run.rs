@@ -249,8 +249,9 @@ impl Run {
                 evaluated =
                     self.evaluate(&model, val, eval_steps, micro_batches, report, at(false))?;
             }
-            if every(self.settings.save_every) || is_last {
-                let saved = self.save(&model, &adam, at(is_last), micro_batches)?;
+            let due = every(self.settings.save_every);
+            if due || is_four && is_last {
+                let saved = self.save(&model, &adam, at(false), micro_batches)?;
                 if let Some(loss) =
                     evaluated.filter(|loss| best.as_ref().is_none_or(|(least, _)| loss < least))
                 {
@@ -259,17 +260,18 @@ impl Run {
                 self.forget_oldest(best.as_ref().map(|(_, path)| path.as_path()))?;
                 last = Some(saved);
             }
-            if !is_four && is_last && eval_steps > 0 {
-                // Megatron-LM looks at the validation set once more when training is over.
+            if is_four || !is_last {
+                continue;
+            }
+            // Megatron-LM saves and looks at the validation set once more when training is over.
+            self.say_training_is_done();
+            if !due {
+                self.save(&model, &adam, at(true), micro_batches)?;
+            }
+            if eval_steps > 0 {
                 let report = report.as_deref_mut();
-                self.evaluate(
-                    &model,
-                    val.as_ref(),
-                    eval_steps,
-                    micro_batches,
-                    report,
-                    at(true),
-                )?;
+                let val = val.as_ref();
+                self.evaluate(&model, val, eval_steps, micro_batches, report, at(true))?;
             }
         }
         let best = best.map(|(loss, path)| (python::number(loss), path));

@@ -9,6 +9,8 @@ mod answers;
 mod degrees;
 mod exports;
 mod older;
+mod older_refusals;
+mod rendered;
 mod support;
 mod whole;
 

@@ -97,6 +97,24 @@ impl Venv {
         venv
     }
 
+    /// The same or 4.6.0, with launchers that a shell finds in `bin`.
+    pub fn with_launchers(root: &Path, release: &str) -> Self {
+        let venv = match release {
+            "3.9.3" => Self::older(root, "0.13.1", "2.6.0"),
+            _ => Self(root.join("venv")),
+        };
+        let bin = venv.0.join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rehearsal"), venv.python()).unwrap();
+        for name in ["megatron", "swift"] {
+            let script = bin.join(name);
+            std::fs::write(&script, format!("#!{}\n", venv.python().display())).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(script, mode).unwrap();
+        }
+        venv
+    }
+
     /// ms-swift 4.6.0, of which nothing has to be there.
     pub fn newer() -> Self {
         Self("/opt/venv".into())

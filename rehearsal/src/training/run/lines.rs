@@ -140,6 +140,10 @@ impl Run {
         self.say_first(&datetime("before the start of training step"));
     }
 
+    pub(super) fn say_training_is_done(&self) {
+        self.say_first(&datetime("after training is done"));
+    }
+
     /// 3.x: the last pass over the data was dealt out.
     pub(super) fn say_epochs_are_over(&self) {
         let given = self.arguments.integer("train_iters").is_some();
