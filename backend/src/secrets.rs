@@ -121,6 +121,21 @@ pub async fn keep(
     Ok(id)
 }
 
+/// Opens a secret that `keep` stored for this project under this name; None: there is none.
+pub async fn reveal_named(
+    backend: &Backend,
+    project: &ProjectId,
+    id: &SecretId,
+    name: &str,
+) -> Result<Option<String>> {
+    let Some(sealed) = backend.store().secret_named(project, id, name).await? else {
+        return Ok(None);
+    };
+    String::from_utf8(backend.secrets().unseal(id.as_str(), &sealed)?)
+        .map(Some)
+        .map_err(Error::internal("read a secret"))
+}
+
 /// Opens a secret that `keep` stored.
 pub async fn reveal(backend: &Backend, id: &SecretId) -> Result<String> {
     let sealed = backend

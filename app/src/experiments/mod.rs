@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ssr")]
 mod about_html;
+mod arguments_panel;
+mod changes_panel;
 mod detail_page;
 mod list_page;
 mod new_page;
@@ -9,6 +11,11 @@ mod outcome;
 mod profile_fns;
 mod profile_parts;
 mod recipe_tab;
+mod reports_panel;
+pub mod script_fns;
+#[cfg(feature = "ssr")]
+mod script_html;
+mod script_panel;
 pub mod server_fns;
 mod setup_fields;
 mod spark;

@@ -15,7 +15,11 @@ use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
 use serde::{Deserialize, Serialize};
 
+use super::arguments_panel::ArgumentsPanel;
+use super::changes_panel::ChangesPanel;
 use super::outcome::Outcome;
+use super::reports_panel::ReportsPanel;
+use super::script_panel::ScriptPanel;
 use super::server_fns::{
     count_experiments, form_of_experiment, launch_experiment, preview_experiment,
 };
@@ -27,7 +31,7 @@ use crate::error::AppError;
 use crate::models::server_fns::list_models;
 use crate::nodes::server_fns::list_nodes;
 use crate::shared::Load;
-use crate::texts::{common as c, experiments as t};
+use crate::texts::{common as c, experiments as t, scripts as s};
 
 /// Typing is checked when it has paused this long.
 const PAUSE: Duration = Duration::from_millis(350);
@@ -122,6 +126,7 @@ pub fn NewExperimentPage() -> impl IntoView {
 #[component]
 fn Setup(choices: Signal<Choices>) -> impl IntoView {
     let language = use_language();
+    let parent = use_query_map().with_untracked(|query| query.get("from"));
     let form = RwSignal::new(choices.with_untracked(|all| all.form.clone()));
     // What was typed until the last pause.
     let settled = RwSignal::new(form.get_untracked());
@@ -200,15 +205,22 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
         <form class="setup" on:keydown=on_key on:submit=move |event| { event.prevent_default(); launch.dispatch(()); }>
             <nav class="setup-steps" aria-label=t::parts(language)>
                 <a href="#source">{t::model_data(language)}</a>
+                <a href="#own-script">{s::script(language)}</a>
                 <a href="#tuning">{t::method(language)}</a>
                 <a href="#batches">{t::batches(language)}</a>
                 <a href="#saving">{t::saving(language)}</a>
                 <a href="#parallel">{t::parallel(language)}</a>
                 <a href="#extra">{t::extra(language)}</a>
+                <a href="#arguments">{s::arguments(language)}</a>
+                <a href="#changes">{s::changes(language)}</a>
             </nav>
             <div class="setup-fields">
                 <Source choices form findings/>
+                <ScriptPanel form settled findings/>
                 <TypedFields form findings/>
+                <ArgumentsPanel form/>
+                <ReportsPanel form findings/>
+                <ChangesPanel settled parent/>
             </div>
             <aside class="setup-result" aria-label=t::what_happens(language)>
                 <h2>{t::what_happens(language)}</h2>

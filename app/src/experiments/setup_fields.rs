@@ -141,7 +141,7 @@ fn Argument(
     };
     let is_used = Memo::new(move |_| match key {
         "lora_rank" | "lora_alpha" => {
-            form.with(|f| f.recipe.get("tuner").is_none_or(|tuner| tuner == "lora"))
+            form.with(|f| f.recipe.get("tuner").is_none_or(|tuner| tuner != "full"))
         }
         _ => true,
     });

@@ -30,4 +30,5 @@ pub mod models;
 pub mod nodes;
 pub mod people;
 pub mod profiles;
+pub mod scripts;
 pub mod tracking;

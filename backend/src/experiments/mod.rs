@@ -3,11 +3,17 @@
 mod notes;
 mod plan;
 mod profile;
+mod reports;
+mod scripts;
 
 pub use notes::html as notes_html;
 pub use profile::{
     delete, extent, fill_in_configs, notes, profile, rename, set_archived, set_notes, set_tag,
     standing, tags,
+};
+pub use reports::keep_secret;
+pub use scripts::{
+    Against, ScriptRead, arguments, changes, follow_script, mend_script, read_script,
 };
 
 use domain::experiments::form::{Form, Preview};
@@ -233,6 +239,8 @@ pub fn form_of(experiment: &Experiment) -> Result<Form> {
         gpus_per_node: setup.gpus_per_node.to_string(),
         recipe: fields::write(&setup.recipe),
         extra: extra::write(&setup.recipe.extra),
+        script: setup.script.clone(),
+        reports: setup.reports.clone(),
     })
 }
 

@@ -13,7 +13,7 @@ use domain::nodes::{holders, ports};
 use domain::recipes::command::{self, Train};
 use domain::recipes::launch::{self, Launch, LaunchNode};
 use domain::recipes::version::{self, Version};
-use domain::recipes::{Recipe, arithmetic};
+use domain::recipes::{Recipe, arithmetic, fit, pasted, reports};
 use domain::shell::quote;
 use futures::future::join_all;
 
@@ -73,6 +73,12 @@ pub async fn plan(
     let Some(recipe) = recipe else {
         return Ok((preview, None));
     };
+    preview
+        .findings
+        .extend(fit::findings(&recipe, chosen.version));
+    preview
+        .findings
+        .extend(super::scripts::findings(&form.script, chosen.version));
     let world = u32::try_from(gpus.len() * chosen.nodes.len()).unwrap_or(u32::MAX);
     match arithmetic::divide(&recipe, world) {
         Ok(division) => {
@@ -83,8 +89,18 @@ pub async fn plan(
     }
     let (port, findings) = look(backend, &chosen).await?;
     preview.findings.extend(findings);
-    let processes = match render(&chosen, &recipe, &gpus, port, form.name.trim()) {
-        Ok(processes) => processes,
+    let said = reports::say(&form.reports, chosen.version);
+    preview.findings.extend(said.findings.clone());
+    // What a person writes among the arguments stands.
+    let mut reporting = recipe.clone();
+    reporting.extra.splice(0..0, said.flags.clone());
+    let processes = match render(&chosen, &reporting, &gpus, port, form) {
+        Ok(mut processes) => {
+            preview
+                .findings
+                .extend(super::reports::attach(backend, actor, &said, &mut processes).await?);
+            processes
+        }
         Err(text) => {
             preview.findings.push(Finding {
                 field: "cluster_id".to_owned(),
@@ -99,7 +115,7 @@ pub async fn plan(
         .zip(&chosen.nodes)
         .map(|(process, view)| NodeScript {
             node: view.node.name.clone(),
-            script: process.script.clone(),
+            script: pasted::shown(&process.script),
         })
         .collect();
     let plan = Plan {
@@ -114,6 +130,8 @@ pub async fn plan(
                 .preset()
                 .map(|preset| preset.key.to_owned())
                 .unwrap_or_default(),
+            script: form.script.clone(),
+            reports: form.reports.clone(),
         },
         processes,
     };
@@ -364,7 +382,7 @@ fn render(
     recipe: &Recipe,
     gpus: &[u32],
     port: u16,
-    name: &str,
+    form: &Form,
 ) -> std::result::Result<Vec<ProcessSpec>, domain::language::Text> {
     let addresses: Vec<String> = chosen
         .nodes
@@ -397,7 +415,7 @@ fn render(
         let output = format!(
             "{}/experiments/{}",
             node.work_folder,
-            launch::folder_name(name)
+            launch::folder_name(form.name.trim())
         );
         let cache = format!("{}/cache/modelscope", node.work_folder);
         let command = command::train(
@@ -430,9 +448,28 @@ fn render(
             rank: u32::try_from(rank).unwrap_or(u32::MAX),
             node_id: node.id.clone(),
             gpus: gpus.to_vec(),
-            script: launch::script(&meeting, rank, &command, chosen.version),
+            script: script_of(form, &meeting, rank, &command, chosen.version)?,
             files: Vec::new(),
         });
     }
     Ok(processes)
+}
+
+/// What a node runs: the person's own script with the launch in it, or one that is written from the recipe.
+fn script_of(
+    form: &Form,
+    meeting: &Launch<'_>,
+    rank: usize,
+    command: &command::Command,
+    version: Version,
+) -> std::result::Result<String, domain::language::Text> {
+    if form.script.trim().is_empty() {
+        return Ok(launch::script(meeting, rank, command, version));
+    }
+    let variables: Vec<(String, String)> = launch::variables(meeting, rank, version)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    pasted::launch(&form.script, command, &variables, None, version)
+        .map(|text| pasted::for_sh(&text))
 }

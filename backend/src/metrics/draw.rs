@@ -353,6 +353,8 @@ mod tests {
             recipe,
             gpus_per_node: 1,
             preset: "runbook-lora".to_owned(),
+            script: String::new(),
+            reports: std::collections::BTreeMap::new(),
         };
         let bench = bench(Some(setup)).await;
         bench

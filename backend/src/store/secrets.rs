@@ -30,6 +30,24 @@ impl Store {
             .map_err(failed("read a secret"))
     }
 
+    /// One of a project by its id, if it was stored under this name: what a form names is no key to other secrets.
+    pub async fn secret_named(
+        &self,
+        project: &ProjectId,
+        id: &SecretId,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        sqlx::query_scalar(
+            "select sealed from secrets where id = $1 and project_id = $2 and name = $3",
+        )
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .bind(name)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(failed("read a secret"))
+    }
+
     pub async fn count_secrets(&self, project: &ProjectId) -> Result<i64> {
         sqlx::query_scalar("select count(*) from secrets where project_id = $1")
             .bind(project.as_str())

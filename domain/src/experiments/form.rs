@@ -25,6 +25,10 @@ pub struct Form {
     pub recipe: BTreeMap<String, String>,
     /// Further arguments, `--name value …`.
     pub extra: String,
+    /// A person's own `train.sh`, which the launch edits in place; empty: one is written from the recipe.
+    pub script: String,
+    /// Texts by the keys of `recipes::reports::ALL`; of secrets their ids.
+    pub reports: BTreeMap<String, String>,
 }
 
 impl Form {

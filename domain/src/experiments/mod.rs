@@ -37,6 +37,12 @@ pub struct Setup {
     pub gpus_per_node: u32,
     /// Name of the preset it began with, e.g. `runbook`, `rehearsal`.
     pub preset: String,
+    /// The person's own script that is launched with the recipe's values in it; empty: one is written.
+    #[serde(default)]
+    pub script: String,
+    /// Where records go besides this console; of secrets their ids.
+    #[serde(default)]
+    pub reports: std::collections::BTreeMap<String, String>,
 }
 
 /// One launch of an experiment.

@@ -28,8 +28,12 @@ pub struct LaunchNode<'a> {
     pub interface: &'a str,
 }
 
-/// The script of the node with this rank.
-pub fn script(launch: &Launch<'_>, rank: usize, command: &Command, version: Version) -> String {
+/// What the node with this rank sets for its processes.
+pub fn variables(
+    launch: &Launch<'_>,
+    rank: usize,
+    version: Version,
+) -> Vec<(&'static str, String)> {
     let node = &launch.nodes[rank];
     let gpus = launch
         .gpus
@@ -61,11 +65,17 @@ pub fn script(launch: &Launch<'_>, rank: usize, command: &Command, version: Vers
     ) {
         variables.push(("MEGATRON_LM_PATH", path.to_owned()));
     }
+    variables
+}
+
+/// The script of the node with this rank.
+pub fn script(launch: &Launch<'_>, rank: usize, command: &Command, version: Version) -> String {
+    let node = &launch.nodes[rank];
     let mut text = format!(
         "#!/bin/sh\n# {}, ms-swift {version}\nset -eu\n",
         node.name.replace(['\n', '\r'], " ")
     );
-    for (name, value) in variables {
+    for (name, value) in variables(launch, rank, version) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "export {name}={}", quote(&value));
     }

@@ -11,6 +11,7 @@ pub mod launch;
 pub mod memory;
 pub mod pasted;
 pub mod presets;
+pub mod reports;
 pub mod review;
 pub mod rules;
 pub mod script;

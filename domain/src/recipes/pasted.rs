@@ -391,6 +391,21 @@ pub fn for_sh(text: &str) -> String {
     }
 }
 
+/// The script that `for_sh` was given, with the line that reads its reports' variables in front where it has one.
+pub fn shown(script: &str) -> String {
+    let reading = super::reports::reading("");
+    if let Some(rest) = script.strip_prefix(&reading) {
+        return format!("{reading}{}", shown(rest));
+    }
+    let inner = script
+        .strip_prefix("exec bash -c ")
+        .and_then(|quoted| shell_words::split(quoted).ok());
+    match inner {
+        Some(mut words) if words.len() == 1 => words.remove(0),
+        _ => script.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::command::{Train, train};
@@ -580,6 +595,9 @@ mod tests {
                 assert!(text.contains(part), "{part}\n{text}");
             }
             assert!(for_sh(&text).starts_with("exec bash -c '"));
+            assert_eq!(shown(&for_sh(&text)), text);
+            let read = super::super::reports::reading(&for_sh(&text));
+            assert!(shown(&read).ends_with(&text) && shown(&read).starts_with(". "));
         }
         assert_eq!(
             for_sh("#!/bin/sh\nmegatron sft --a 1\n"),

@@ -4,6 +4,7 @@
 //! that it is not whole. A table read from a node (`probe`) has the same shape.
 //! They are large: nothing that runs in a browser may reach them.
 
+mod help;
 pub mod kind;
 mod nearest;
 pub mod probe;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use help::help;
 pub use kind::{Kind, Wrong};
 pub use tables::{GENERATIONS, releases, table};
 

@@ -100,8 +100,8 @@ fn swanlab(part: &str, version: Version) -> Text {
             "lark_webhook_url" | "lark_secret" | "webhook_url" | "secret" | "notification_method",
             _,
         ) => Text::new(
-            "Take it out: Trainyard sends the message to Lark itself when the run ends (Reports in the form).",
-            "请删除：训练结束时由 Trainyard 自行发送飞书消息（表单中的“上报”）。",
+            "Take it out: no release of megatron sends messages to Lark.",
+            "请删除：任何版本的 megatron 都不会发送飞书消息。",
         ),
         _ => Text::new(
             "Take it out: this release cannot report to SwanLab. Trainyard records the run by itself; Reports in the form names another host.",
