@@ -81,3 +81,10 @@ pub async fn keep_report_secret(key: String, value: String) -> Result<String, Ap
     let id = backend::experiments::keep_secret(&backend, &actor, &key, &value).await?;
     Ok(id.to_string())
 }
+
+/// The script without what belongs to the reports, and that as the form holds it.
+#[server(prefix = "/fn", endpoint = "experiments/script/reports", input = Json, output = Json)]
+pub async fn take_reports(text: String) -> Result<(String, BTreeMap<String, String>), AppError> {
+    let (backend, actor) = crate::context::backend_and_actor()?;
+    Ok(backend::experiments::take_reports(&backend, &actor, &text).await?)
+}

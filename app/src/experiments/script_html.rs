@@ -6,7 +6,7 @@ use domain::finding::Weight;
 use domain::language::{Language, Text};
 use domain::recipes::arguments::{Argument, GENERATIONS, Kind, table};
 use domain::recipes::command::ALWAYS_WRITTEN;
-use domain::recipes::dialects::synonyms;
+use domain::recipes::dialects::{strangers, synonyms};
 use domain::recipes::review::{self, neutral_name};
 use domain::recipes::{extra, fields};
 use leptos::prelude::*;
@@ -56,6 +56,16 @@ pub fn seen(seen: &ScriptRead) -> String {
             && review.script.text()[statement.span.clone()].starts_with("--")
     });
     let mend = is_cut_off.then(|| view! { <button type="button" class="button" data-do="mend">{t::mend(language)}</button> });
+    let script = &review.script;
+    let is_report = |name: &str| name.starts_with("swanlab_") || strangers::is_secret(name);
+    let has_reports = script
+        .variables()
+        .iter()
+        .any(|variable| strangers::is_secret(&variable.name) && variable.value.is_exact)
+        || script
+            .programs()
+            .iter()
+            .any(|program| program.flags.iter().any(|flag| is_report(&flag.name)));
     let is_fine = findings.is_empty();
     view! {
         <p><strong>{t::understood(language)} " ms-swift " {guess.version.to_string()}</strong> " " <span class="soft">{why}</span></p>
@@ -64,6 +74,7 @@ pub fn seen(seen: &ScriptRead) -> String {
         {is_fine.then(|| view! { <p class="finding" data-weight="fine">{t::nothing_wrong(language)}</p> })}
         <ul class="script-findings">{findings}</ul>
         {mend}
+        {has_reports.then(|| view! { <button type="button" class="button" data-do="reports">{t::move_reports(language)}</button> })}
         {translated(review, language)}
         {taken(seen, language)}
         {kept(review, language)}

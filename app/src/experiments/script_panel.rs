@@ -7,10 +7,10 @@ use domain::finding::Finding;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::script_fns::{follow_script, mend_script, read_script};
+use super::script_fns::{follow_script, mend_script, read_script, take_reports};
 use crate::context::use_language;
 use crate::error::AppError;
-use crate::shared::{Findings, Fragment};
+use crate::shared::{Deed, Findings, Fragment};
 use crate::texts::scripts as t;
 
 /// What script and form said when they last agreed.
@@ -112,6 +112,25 @@ pub fn ScriptPanel(
             }
         });
     };
+    let move_reports = move || {
+        let text = form.with_untracked(|form| form.script.clone());
+        spawn_local(async move {
+            match take_reports(text.clone()).await {
+                Ok((script, taken)) if form.with_untracked(|form| form.script == text) => form
+                    .update(|form| {
+                        form.script = script;
+                        form.reports.extend(taken);
+                    }),
+                Ok(_) => {}
+                Err(why) => error.set(Some(why)),
+            }
+        });
+    };
+    let on_deed = move |deed: Deed| match deed.what.as_str() {
+        "mend" => mend(),
+        "reports" => move_reports(),
+        _ => {}
+    };
     let is_empty = Memo::new(move |_| form.with(|form| form.script.trim().is_empty()));
     let lines = Memo::new(move |_| form.with(|form| form.script.lines().count().clamp(6, 30)));
     view! {
@@ -130,7 +149,7 @@ pub fn ScriptPanel(
                 <Findings of=Signal::derive(move || lost.get()) field="script"/>
                 {move || error.get().map(|error| view! { <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p> })}
                 <p class="soft" role="status" hidden=move || !is_busy.get()>{t::taking_in(language)}</p>
-                <Fragment html class="script-seen" on_deed=Callback::new(move |deed: crate::shared::Deed| if deed.what == "mend" { mend() })/>
+                <Fragment html class="script-seen" on_deed=Callback::new(on_deed)/>
             </div>
         </section>
     }

@@ -9,6 +9,7 @@ texts! {
     taking_in => "Reading the script …", "正在读取脚本…";
     leave_out => "Use a written script instead", "改用自动生成的脚本";
     mend => "Move the comments above the command", "将注释移到命令之前";
+    move_reports => "Move keys and SwanLab's flags to Reports", "将密钥与 SwanLab 参数移到“上报”";
     understood => "Read as", "识别为";
     guessed => "by", "依据";
     told => "as told", "已指定";

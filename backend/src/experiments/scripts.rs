@@ -1,9 +1,12 @@
 //! A pasted script beside the form: read into it, following it, mended; all arguments of a release; what differs from another recipe.
 
+use std::collections::BTreeMap;
+
 use domain::experiments::form::Form;
 use domain::finding::{Finding, Weight};
 use domain::ids::{ClusterId, ExperimentId};
 use domain::recipes::arguments::{Argument, table};
+use domain::recipes::dialects::strangers;
 use domain::recipes::pasted;
 use domain::recipes::review::{self, Review};
 use domain::recipes::script::{Script, bytes};
@@ -64,17 +67,148 @@ pub(super) fn findings(text: &str, to: Version) -> Vec<Finding> {
         return Vec::new();
     }
     let review = review::review(text, None, Some(to), None);
-    let own = review
-        .script
-        .remarks()
-        .iter()
-        .filter(|remark| remark.weight == Weight::Stops);
-    own.map(|remark| Finding {
+    let remarks = review.script.remarks().iter();
+    let stops = remarks.filter(|remark| remark.weight == Weight::Stops);
+    let own = stops.map(|remark| Finding {
         field: pasted::FIELD.to_owned(),
         weight: remark.weight,
         text: remark.sentence(),
-    })
-    .collect()
+    });
+    // Nothing that is kept or shown may hold one.
+    let secrets = secrets_in(&review.script);
+    let named = (!secrets.is_empty()).then(|| {
+        let names: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+        let names = names.join(", ");
+        Finding::stops(
+            pasted::FIELD,
+            format!("The script holds secrets in clear: {names}. Move them to Reports, or let the script read them on the node, e.g. TOKEN=$(cat ~/.token)."),
+            format!("脚本中有明文密钥：{names}。请移到“上报”，或让脚本在节点上读取，例如 TOKEN=$(cat ~/.token)。"),
+        )
+    });
+    own.chain(named).collect()
+}
+
+/// A secret that stands in a script.
+struct Secret {
+    name: String,
+    value: String,
+    /// Of which program it is a flag; None: a variable.
+    program: Option<usize>,
+}
+
+fn secrets_in(script: &Script) -> Vec<Secret> {
+    let variables = script
+        .variables()
+        .iter()
+        .filter(|variable| variable.value.is_exact)
+        .map(|variable| Secret {
+            name: variable.name.clone(),
+            value: variable.value.text.clone(),
+            program: None,
+        });
+    let flags = script
+        .programs()
+        .iter()
+        .enumerate()
+        .flat_map(|(index, program)| {
+            program.flags.iter().filter_map(move |flag| {
+                let value = flag.values.first().filter(|value| value.value.is_exact)?;
+                Some(Secret {
+                    name: flag.name.clone(),
+                    value: value.value.text.clone(),
+                    program: Some(index),
+                })
+            })
+        });
+    variables
+        .chain(flags)
+        .filter(|secret| strangers::is_secret(&secret.name) && !secret.value.is_empty())
+        .collect()
+}
+
+/// The field of the reports that a flag or variable of another program means.
+fn report_field(name: &str) -> Option<&'static str> {
+    let field = match name {
+        "SWANLAB_API_KEY" | "swanlab_token" => "swanlab_token",
+        "WANDB_API_KEY" => "wandb_key",
+        "swanlab_project" => "swanlab_project",
+        "swanlab_workspace" | "SWANLAB_WORKSPACE" => "swanlab_workspace",
+        "swanlab_exp_name" => "swanlab_exp_name",
+        "swanlab_mode" | "SWANLAB_MODE" => "swanlab_mode",
+        _ => return None,
+    };
+    Some(field)
+}
+
+/// The script without what belongs to the reports, and that as the form holds it, keys kept sealed.
+pub async fn take_reports(
+    backend: &Backend,
+    actor: &Actor,
+    text: &str,
+) -> Result<(String, BTreeMap<String, String>)> {
+    too_long(text)?;
+    let mut script = Script::read(text);
+    let mut taken = BTreeMap::new();
+    let said: Vec<Secret> = {
+        let variables = script
+            .variables()
+            .iter()
+            .map(|variable| (variable.name.clone(), variable.value.clone(), None));
+        let flags = script
+            .programs()
+            .iter()
+            .enumerate()
+            .flat_map(|(index, program)| {
+                program.flags.iter().map(move |flag| {
+                    (
+                        flag.name.clone(),
+                        flag.values
+                            .first()
+                            .map(|value| value.value.clone())
+                            .unwrap_or_default(),
+                        Some(index),
+                    )
+                })
+            });
+        let all = variables
+            .chain(flags)
+            .filter(|(_, value, _)| value.is_exact && !value.text.is_empty());
+        all.map(|(name, value, program)| Secret {
+            name,
+            value: value.text,
+            program,
+        })
+        .collect()
+    };
+    for secret in said {
+        let is_of_lark = secret.name.starts_with("swanlab_lark")
+            || secret.name == "swanlab_secret"
+            || secret.name == "swanlab_webhook_url";
+        let Some(field) = report_field(&secret.name) else {
+            // No release of megatron knows them.
+            if is_of_lark && let Some(program) = secret.program {
+                script = script.without_flag(program, &secret.name).unwrap_or(script);
+            }
+            continue;
+        };
+        let value = match domain::recipes::reports::secret_name(field) {
+            Some(_) => super::reports::keep_secret(backend, actor, field, &secret.value)
+                .await?
+                .to_string(),
+            None => secret.value.clone(),
+        };
+        taken.insert(field.to_owned(), value);
+        script = match secret.program {
+            Some(program) => script.without_flag(program, &secret.name).unwrap_or(script),
+            None => script.without_variable(&secret.name),
+        };
+    }
+    if taken.keys().any(|key| key.starts_with("swanlab_")) {
+        taken
+            .entry("swanlab_host".to_owned())
+            .or_insert_with(|| "https://swanlab.cn".to_owned());
+    }
+    Ok((script.text().to_owned(), taken))
 }
 
 fn too_long(text: &str) -> Result<()> {
@@ -233,5 +367,21 @@ mod tests {
         let found = findings("megatron sft --model /m --dataset 'd\n", to);
         assert_eq!((found.len(), found[0].field.as_str()), (1, "script"));
         assert!(found[0].text.en.contains("not closed"));
+        let found = findings(
+            "export WANDB_API_KEY=s3cret\nmegatron sft --model /m --dataset d --swanlab_token s3cret\n",
+            to,
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].text.en.contains("WANDB_API_KEY, swanlab_token")
+                && !found[0].text.en.contains("s3cret")
+        );
+        assert_eq!(
+            findings(
+                "export WANDB_API_KEY=$(cat ~/.key)\nmegatron sft --model /m --dataset d\n",
+                to
+            ),
+            []
+        );
     }
 }

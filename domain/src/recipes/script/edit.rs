@@ -258,17 +258,14 @@ impl Script {
                 }
             });
         match holds {
-            Some(variable)
-                if variable.value.is_exact
-                    && variable.value.text == value
-                    && variable.is_exported =>
-            {
-                self.clone()
-            }
             Some(variable) => {
                 let raw = &self.text[variable.value_span.clone()];
+                // `${A:-1}` may be another at run time.
+                let is_it = variable.value.is_exact
+                    && variable.value.text == value
+                    && !raw.contains(['$', '`']);
                 let mut edits = Vec::new();
-                if !(variable.value.is_exact && variable.value.text == value) {
+                if !is_it {
                     edits.push((variable.value_span.clone(), quoted_like(raw, value)));
                 }
                 if !variable.is_exported {
@@ -276,6 +273,9 @@ impl Script {
                         variable.span.start..variable.span.start,
                         "export ".to_owned(),
                     ));
+                }
+                if edits.is_empty() {
+                    return self.clone();
                 }
                 self.replaced(edits)
             }

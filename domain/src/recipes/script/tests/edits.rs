@@ -188,6 +188,10 @@ fn variables_are_set_where_they_stand_or_on_a_line_before() {
         with("cd /x && \\\n  megatron sft\n", "A", "2"),
         "export A=2\ncd /x && \\\n  megatron sft\n"
     );
+    assert_eq!(
+        with("A=${A:-1}\nmegatron sft\n", "A", "1"),
+        "export A=1\nmegatron sft\n"
+    );
     let without =
         |text: &str, name: &str| Script::read(text).without_variable(name).text().to_owned();
     assert_eq!(
