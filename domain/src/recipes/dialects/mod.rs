@@ -319,6 +319,10 @@ impl Carrier<'_> {
 
     /// Writes out what the release it comes from would have meant by saying nothing.
     fn defaults(&mut self) {
+        // How it would train is nothing to an export.
+        if self.command == "megatron export" {
+            return;
+        }
         for (name, value) in flipped(self.command, self.from, self.to) {
             let is_set = self.carried.flags.iter().any(|(set, _)| set == name);
             if is_set || !matters(self.command, name, self.given) {

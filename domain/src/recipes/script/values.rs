@@ -149,13 +149,17 @@ impl Environment {
         let mut open = false;
         for segment in &segments {
             if let Some(elements) = &segment.elements {
-                for element in elements {
+                // The first joins what stands before it, what follows joins the last.
+                for (index, element) in elements.iter().enumerate() {
                     let mut traced = Traced::default();
                     traced.push_computed(&element.value.text);
                     traced.is_inexact = !element.value.is_exact;
-                    fields.push((traced, true));
+                    match fields.last_mut() {
+                        Some((last, _)) if open && index == 0 => last.extend(&traced),
+                        _ => fields.push((traced, true)),
+                    }
+                    open = true;
                 }
-                open = true;
                 continue;
             }
             if !segment.splits {
@@ -225,6 +229,7 @@ impl Environment {
                 PartKind::Ansi => segments.push(Segment::quoted(ansi(raw), true)),
                 PartKind::Double(inner) => {
                     let mut whole = Traced::default();
+                    let mut is_array = false;
                     for part in inner {
                         match &part.kind {
                             PartKind::Plain => whole
@@ -237,7 +242,7 @@ impl Environment {
                                             elements: Some(elements),
                                             ..Segment::quoted(Traced::default(), true)
                                         });
-                                        whole.is_inexact = false;
+                                        is_array = true;
                                     }
                                     Some(elements) => {
                                         for element in elements {
@@ -254,20 +259,27 @@ impl Environment {
                             }
                         }
                     }
-                    let is_array = matches!(
-                        segments.last(),
-                        Some(Segment {
-                            elements: Some(_),
-                            ..
-                        })
-                    ) && inner.len() == 1;
                     if !is_array {
                         segments.push(Segment::quoted(whole, true));
                     }
                 }
-                PartKind::Variable(expansion) => {
-                    segments.push(self.expand(script, expansion, part))
-                }
+                PartKind::Variable(expansion) => match self.default_of(expansion) {
+                    // Outside quotes the words of a default are words of their own, but for those in quotes.
+                    Some(default) => {
+                        let mut inner = self.segments(script, default);
+                        for segment in &mut inner {
+                            segment.splits |= !segment.is_quoted && segment.elements.is_none();
+                        }
+                        if inner.is_empty() {
+                            inner.push(Segment {
+                                splits: true,
+                                ..Segment::quoted(Traced::default(), false)
+                            });
+                        }
+                        segments.extend(inner);
+                    }
+                    None => segments.push(self.expand(script, expansion, part)),
+                },
                 PartKind::Command => {
                     let inner = raw.trim_start_matches(['$', '(', '`']).trim_start();
                     let is_comment =
@@ -286,6 +298,19 @@ impl Environment {
             }
         }
         segments
+    }
+
+    /// The default of an expansion, where it holds.
+    fn default_of<'e>(&self, expansion: &'e Expansion) -> Option<&'e [Part]> {
+        let (default, replaces_empty) =
+            expansion.default.as_ref().filter(|_| !expansion.is_other)?;
+        let holds = match self.entries.get(&expansion.name) {
+            None => true,
+            Some(entry) => {
+                *replaces_empty && entry.elements.is_none() && entry.text.text.is_empty()
+            }
+        };
+        holds.then_some(default.as_slice())
     }
 
     fn expand(&self, script: &str, expansion: &Expansion, part: &Part) -> Segment {

@@ -279,3 +279,35 @@ fn a_variable_that_the_trainer_needs_but_does_not_get_is_said() {
     let script = Script::read("set -a\nNPROC_PER_NODE=8\nmegatron sft --lr 1\n");
     assert_eq!(script.remarks(), []);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Words of every kind of quoting, next to one another and apart, against bash itself.
+    #[test]
+    fn a_real_shell_gives_its_program_the_same_words(
+        scraps in prop::collection::vec(
+            prop_oneof![
+                Just("a"), Just("'b c'"), Just("\"d $A\""), Just("${B}"), Just("\"$A\""), Just("${A}"), Just("\\ "), Just("\\\""), Just("\"\\$x\\\\ \\q\""),
+                Just("$'t\\t\\x41\\n'"), Just("${B:-q}"), Just("${U:-\"m n\"}"), Just("${U:-m n}"), Just(" "), Just("  "), Just("\\\n"), Just("#x"), Just("''"),
+                Just("\"\""), Just("${E}"), Just("\"$E\""), Just("\"${L[@]}\""), Just("${L[1]}"), Just("=v"), Just("\"two\nlines\""), Just("`# c`"), Just("é训"),
+            ],
+            1..12,
+        )
+    ) {
+        let words = scraps.concat();
+        let before = "A='x  y'\nB=z\nE=\nL=(one 'two three' \"$B\")\n";
+        let text = format!("{before}megatron sft {words}\n");
+        let script = Script::read(text.clone());
+        prop_assert_eq!(&joined(&script), &text);
+        let program = script.main_program().expect("a program");
+        prop_assert!(program.flags.is_empty());
+        let ours: Vec<String> = program.strays.iter().map(|argument| argument.value.text.clone()).collect();
+        let run = format!("megatron() {{ shift; for word; do printf '%s\\0' \"$word\"; done; }}\n{text}");
+        let Ok(output) = std::process::Command::new("bash").arg("-c").arg(&run).output() else {
+            return Ok(());
+        };
+        let theirs: Vec<String> = String::from_utf8_lossy(&output.stdout).split_terminator('\0').map(str::to_owned).collect();
+        prop_assert_eq!(ours, theirs, "{}", words);
+    }
+}
