@@ -55,6 +55,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/imports") view={Lazy::<pages::ImportsPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/imports/:id") view={Lazy::<pages::ImportPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/new") view={Lazy::<pages::NewExperimentPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/experiments/queue") view={Lazy::<pages::QueuePage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/send") view={Lazy::<pages::SendPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/experiments/:id") view={Lazy::<pages::ExperimentPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/compare") view={Lazy::<pages::ComparePage>::new()} ssr=SsrMode::Async/>

@@ -46,7 +46,7 @@ macro_rules! pages {
 
 pages! {
     watching, __preload_watching: experiments::ExperimentPage;
-    planning, __preload_planning: experiments::ExperimentsPage, compare::ComparePage, experiments::NewExperimentPage, tracking::SendPage;
+    planning, __preload_planning: experiments::ExperimentsPage, compare::ComparePage, experiments::NewExperimentPage, experiments::QueuePage, tracking::SendPage;
     keeping, __preload_keeping: home::HomePage, people::LoginPage, people::SetupPage, people::SettingsPage, nodes::NodesPage, nodes::AddNodePage,
         nodes::NodePage, models::ModelsPage, models::RegisterModelPage, models::ModelPage, datasets::DatasetsPage, datasets::RegisterDatasetPage,
         datasets::DatasetPage, imports::ImportsPage, imports::ImportPage, jobs::JobsPage, jobs::JobPage;

@@ -1,9 +1,10 @@
 //! Checkpoints: what a run has saved where, gathering it on one node, exporting it.
 
 use domain::checkpoints::Checkpoint;
+use domain::experiments::queue::RETRY_MILLIS;
 use domain::experiments::{Attempt, Experiment, Setup};
 use domain::ids::{CheckpointId, ExperimentId, JobId, ProjectId};
-use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, Success};
+use domain::jobs::{JobSpec, JobView, Kind, ProcessSpec, State, Success};
 use domain::language::Text;
 use domain::nodes::NodeView;
 use domain::nodes::place::path_on;
@@ -13,7 +14,9 @@ use domain::recipes::launch::folder_name;
 use domain::recipes::version::Version;
 
 use crate::models::{absolute, wrong};
-use crate::{Actor, Backend, Error, Result, background, experiments, jobs, nodes, transfers};
+use crate::{
+    Actor, Backend, Error, Result, background, clock, experiments, jobs, nodes, transfers,
+};
 
 /// How an export is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,22 +94,7 @@ pub(crate) async fn with_attempt(
 pub async fn gather(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<JobId> {
     actor.needs(Role::Member)?;
     let owned = owned(backend, actor, id).await?;
-    let Some((main, others)) = owned.nodes.split_first() else {
-        return Err(Error::NotFound("node"));
-    };
-    let holders: Vec<(&NodeView, String)> = others
-        .iter()
-        .filter(|view| {
-            let mut files = owned.checkpoint.files.iter();
-            files.any(|file| file.node_id == view.node.id)
-        })
-        .map(|view| {
-            (
-                view,
-                path_on(&main.node, &view.node, &owned.checkpoint.folder),
-            )
-        })
-        .collect();
+    let main = owned.nodes.first().ok_or(Error::NotFound("node"))?;
     if owned.checkpoint.complete_on.contains(&main.node.id) {
         return Err(Error::Conflict(Text::new(
             format!(
@@ -116,14 +104,64 @@ pub async fn gather(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Resu
             format!("{} 已拥有该迭代的全部分片。", main.node.name),
         )));
     }
-    let processes = transfers::processes(main, &owned.checkpoint.folder, &holders, true)?;
+    gather_on(backend, actor, &owned, main).await
+}
+
+/// Brings the shards together on every node of its cluster, one after another, as a run that starts from it needs them. True: all have
+/// them; false: a copy is under way.
+pub(crate) async fn spread(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<bool> {
+    let owned = owned(backend, actor, id).await?;
+    let lacks = |view: &&NodeView| !owned.checkpoint.complete_on.contains(&view.node.id);
+    let Some(next) = owned.nodes.iter().find(lacks) else {
+        return Ok(true);
+    };
+    if let Some(job) = backend.store().newest_job_of(id.as_str()).await? {
+        let job = backend
+            .store()
+            .job(&job)
+            .await?
+            .ok_or(Error::NotFound("job"))?;
+        let ended = job.ended_at.map_or(i64::MAX, |at| at.0);
+        // What it brought is looked at first.
+        if job.state == State::Succeeded && ended >= owned.checkpoint.seen_at.0 {
+            return Ok(false);
+        }
+        if let State::Failed { cause } = &job.state
+            && clock::now().0 < ended.saturating_add(RETRY_MILLIS)
+        {
+            return Err(Error::Conflict(cause.clone()));
+        }
+    }
+    gather_on(backend, actor, &owned, next).await?;
+    Ok(false)
+}
+
+async fn gather_on(
+    backend: &Backend,
+    actor: &Actor,
+    owned: &Owned,
+    receiver: &NodeView,
+) -> Result<JobId> {
+    let main = owned.nodes.first().ok_or(Error::NotFound("node"))?;
+    let on = |view: &NodeView| path_on(&main.node, &view.node, &owned.checkpoint.folder);
+    let holds = |view: &&NodeView| {
+        let mut files = owned.checkpoint.files.iter();
+        view.node.id != receiver.node.id && files.any(|file| file.node_id == view.node.id)
+    };
+    let holders: Vec<(&NodeView, String)> = owned
+        .nodes
+        .iter()
+        .filter(holds)
+        .map(|view| (view, on(view)))
+        .collect();
+    let processes = transfers::processes(receiver, &on(receiver), &holders, true)?;
     let spec = JobSpec {
         kind: Kind::Gather,
         processes,
         success: Success::ExitCode,
     };
     let title = format!("{} · {}", owned.experiment.name, owned.checkpoint.iteration);
-    jobs::submit_once(backend, actor, id.to_string(), title, spec).await
+    jobs::submit_once(backend, actor, owned.checkpoint.id.to_string(), title, spec).await
 }
 
 /// Merges a LoRA checkpoint into its base, or takes a full one, and writes a Hugging Face folder on the main node. The model appears

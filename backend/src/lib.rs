@@ -81,6 +81,7 @@ struct Inner {
     replies: chat::Replies,
     curves: metrics::curves::Curves,
     stages: deployments::Stages,
+    flights: experiments::Flights,
     board: tour::Board,
     writers: tracking::ingest::Writers,
     wake: tokio::sync::Notify,
@@ -107,6 +108,7 @@ impl Backend {
                 replies: chat::Replies::default(),
                 curves: metrics::curves::Curves::default(),
                 stages: deployments::Stages::default(),
+                flights: experiments::Flights::default(),
                 board: tour::Board::default(),
                 writers: tracking::ingest::Writers::default(),
                 wake: tokio::sync::Notify::new(),
@@ -189,6 +191,11 @@ impl Backend {
     /// How far starting engines have come.
     pub(crate) fn stages(&self) -> &deployments::Stages {
         &self.inner.stages
+    }
+
+    /// Pre-flights under way and just ended.
+    pub(crate) fn flights(&self) -> &experiments::Flights {
+        &self.inner.flights
     }
 
     /// Wakes the background loops: something is to be done now rather than at the next tick.

@@ -14,6 +14,7 @@ import tempfile
 import time
 import urllib.request
 
+import preflight
 from rows import Rows, root
 
 target = (root / sys.argv[1]).resolve()
@@ -127,6 +128,10 @@ try:
     train = float(re.search(r"Train +([0-9.]+) s", walked.stdout).group(1))
     row("rehearsal_training", round(train, 1), "s", "≤ 90", train <= 90, "the demo's training step: 320 iterations, 2 nodes × 2 ranks")
 
+    password = re.search(r"password (\w+)", walked.stdout).group(1)
+    middle, worst, checks = preflight.measure(listen, password)
+    row("preflight", round(middle, 2), "s", "≤ 3", worst <= 3, f"{checks} checks on 2 rehearsal nodes, question to whole report; median of 9, slowest {worst:.2f} s")
+
     # Idle: two nodes watched, two engines served, nobody looking, as a console stands there in the morning.
     stop(process)
     process = start(folder / "console", folder / "rehearsal/cluster.json")
@@ -135,7 +140,6 @@ try:
     pss = int(re.search(r"Pss: +(\d+)", pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()).group(1)) / 1024
     row("idle_pss", round(pss, 1), "MiB", "≤ 25", pss <= 25, "Pss of /proc/PID/smaps_rollup 10 s after a start, two nodes and two deployments watched")
 
-    password = re.search(r"password (\w+)", walked.stdout).group(1)
     measured = subprocess.run(
         ["node", root / "end2end/bench/line_to_pixel.mjs", f"http://{listen}", password, folder / "rehearsal/node-2"],
         capture_output=True, text=True, timeout=300, cwd=root / "end2end")

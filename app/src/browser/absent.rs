@@ -35,6 +35,8 @@ pub fn deed(_event: &leptos::ev::Event, _is_change: bool) -> Option<crate::share
     None
 }
 
+pub fn carry(_event: &leptos::ev::DragEvent, _text: &str) {}
+
 pub fn tick(_what: &str, _chosen: &[String]) {}
 
 pub fn values(_what: &str) -> Vec<String> {

@@ -96,6 +96,13 @@ pub fn is_typing() -> bool {
     })
 }
 
+/// Lets something be dragged: a browser starts none that carries nothing.
+pub fn carry(event: &web_sys::DragEvent, text: &str) {
+    if let Some(carried) = event.data_transfer() {
+        carried.set_data("text/plain", text).ok();
+    }
+}
+
 /// What a click (on a button) or a change (of a field) means inside HTML that the server wrote.
 pub fn deed(event: &web_sys::Event, is_change: bool) -> Option<Deed> {
     let target: Element = event.target()?.dyn_into().ok()?;

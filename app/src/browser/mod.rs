@@ -19,9 +19,9 @@ mod upload;
 pub use chart::{device_ratio, device_width, paint, save_png, track_looks, when_sized};
 #[cfg(feature = "hydrate")]
 pub use document::{
-    capture_pointer, close_menus, close_menus_left, colour_chosen, copy, deed, field, has_focus,
-    has_parts, is_typing, keep_in_address, millis, new_key, now, remember, remembered, save,
-    scroll_to_end, tick, typed_before, values, viewer, when_back, when_seen, word_in_address,
+    capture_pointer, carry, close_menus, close_menus_left, colour_chosen, copy, deed, field,
+    has_focus, has_parts, is_typing, keep_in_address, millis, new_key, now, remember, remembered,
+    save, scroll_to_end, tick, typed_before, values, viewer, when_back, when_seen, word_in_address,
 };
 #[cfg(feature = "hydrate")]
 pub use events::{Subscription, listen, subscribe};

@@ -19,7 +19,7 @@ use crate::shared::badge::cause;
 use crate::shared::format::{count, significant, span};
 use crate::shared::live::use_live;
 use crate::shared::{Confirmed, JobBadge, Lasted, Load, RunBadge};
-use crate::texts::{experiments as t, jobs, profiles, tracking};
+use crate::texts::{experiments as t, jobs, profiles, queue, tracking};
 use crate::tracking::MediaReads;
 
 #[component]
@@ -84,6 +84,9 @@ fn Head(shown: Signal<ExperimentView>, profile: ProfileReads) -> impl IntoView {
         </div>
         <Tags reads=profile/>
         <Nodes shown/>
+        {move || shown.with(|s| s.attempts.is_empty() && s.tracked.is_none()).then(|| view! {
+            <p><A href="/experiments/queue" attr:class="badge" attr:data-state="pending">{queue::queued(language)}</A></p>
+        })}
         {move || job.with(|job| job.as_ref().and_then(|job| cause(&job.state, language))).map(|why| view! {
             <p class="finding" data-weight="stops"><strong>{jobs::cause(language)} ": "</strong> {why}</p>
         })}

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments_panel::ArgumentsPanel;
 use super::changes_panel::ChangesPanel;
+use super::later::Later;
 use super::outcome::Outcome;
+use super::queue_fns::list_predecessors;
 use super::reports_panel::ReportsPanel;
 use super::script_panel::ScriptPanel;
 use super::server_fns::{
@@ -43,6 +45,8 @@ pub struct Choices {
     /// In Hugging Face form, newest first.
     pub models: Vec<Model>,
     pub datasets: Vec<Dataset>,
+    /// Ids and names of the experiments that this one can run after.
+    pub predecessors: Vec<(String, String)>,
     pub form: Form,
 }
 
@@ -91,6 +95,7 @@ async fn choices(from: Option<String>) -> Result<Choices, AppError> {
         clusters,
         models,
         datasets,
+        predecessors: list_predecessors().await?,
         form,
     })
 }
@@ -148,7 +153,7 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
         now
     });
     // Looked at from the browser only: it asks the nodes, for which no page should wait.
-    let preview = RwSignal::new(None::<Result<Preview, AppError>>);
+    let preview = RwSignal::new(None::<Result<(Preview, String), AppError>>);
     let asked = StoredValue::new(0_u32);
     Effect::new(move |_| {
         let form = settled.get();
@@ -162,6 +167,8 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
             }
         });
     });
+    // The pre-flight that is shown.
+    let flight = RwSignal::new(String::new());
     let key = StoredValue::new(String::new());
     let launched = RwSignal::new(None::<Form>);
     let launch = Action::new(move |(): &()| {
@@ -169,6 +176,7 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
             key.set_value(browser::new_key());
         }
         launched.set(Some(form.get_untracked()));
+        flight.set(key.get_value());
         launch_experiment(form.get_untracked(), key.get_value())
     });
     let go = use_navigate();
@@ -181,7 +189,7 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
     let refused = Memo::new(move |_| launch.value().get().and_then(Result::err));
     let findings = Memo::new(move |_| -> Vec<Finding> {
         let seen = match preview.get() {
-            Some(Ok(preview)) => preview.findings,
+            Some(Ok((preview, _))) => preview.findings,
             _ => Vec::new(),
         };
         let refused = refused.with(|error| error.as_ref().map(|e| e.findings().to_vec()));
@@ -190,9 +198,16 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
         merged(seen, refused.filter(|_| is_of_now).unwrap_or_default())
     });
     let shown = Signal::derive(move || match preview.get() {
-        Some(Ok(preview)) => preview,
+        Some(Ok((preview, _))) => preview,
         _ => Preview::default(),
     });
+    let outlook = RwSignal::new(String::new());
+    Effect::new(move |_| {
+        if let Some(Ok((_, html))) = preview.get() {
+            outlook.set(html);
+        }
+    });
+
     let is_asked =
         Signal::derive(move || preview.with(Option::is_none) || form.get() != settled.get());
     let on_key = move |event: ev::KeyboardEvent| {
@@ -230,7 +245,8 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
                 {move || preview.with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err().cloned())).map(|error| view! {
                     <p class="finding" data-weight="stops" role="alert">{error.text(language)}</p>
                 })}
-                <Outcome preview=shown findings is_asked pending=launch.pending()/>
+                <Outcome form preview=shown outlook findings is_asked flight pending=launch.pending()/>
+                <Later form predecessors=choices.with_untracked(|all| all.predecessors.clone())/>
                 <p class="soft">{t::keys_help(language)} " · " <A href="/experiments">{c::cancel(language)}</A></p>
             </aside>
         </form>

@@ -1,22 +1,27 @@
-//! What will happen: the world, the iterations, each node's `train.sh`, and the button that launches it.
+//! What will happen: what it comes to, the pre-flight, each node's `train.sh`, and the button that launches it.
 
-use domain::experiments::form::Preview;
+use domain::experiments::form::{Form, Preview};
 use domain::finding::{Finding, Weight};
 use leptos::prelude::*;
 
+use super::takeoff::{Takeoff, write};
 use crate::browser;
 use crate::context::use_language;
-use crate::shared::Findings;
-use crate::shared::format::count;
+use crate::shared::{Deed, Findings, Fragment};
 use crate::texts::{common as c, experiments as t};
 
 #[component]
 pub fn Outcome(
+    form: RwSignal<Form>,
     preview: Signal<Preview>,
+    /// What it comes to, as the server wrote it.
+    outlook: RwSignal<String>,
     /// The preview's, and what a launch was refused for.
     findings: Memo<Vec<Finding>>,
     /// The nodes are being asked.
     is_asked: Signal<bool>,
+    /// The key of the pre-flight that is shown.
+    flight: RwSignal<String>,
     #[prop(into)] pending: Signal<bool>,
 ) -> impl IntoView {
     let language = use_language();
@@ -44,12 +49,7 @@ pub fn Outcome(
         })
     };
     view! {
-        <dl class="facts">
-            <dt>{t::world(language)}</dt>
-            <dd>{move || preview.with(|p| p.division.map(|d| format!("{} · {} {}", d.world, t::data_parallel(language), d.data_parallel)))}</dd>
-            <dt>{t::iterations(language)}</dt>
-            <dd>{move || preview.with(|p| p.iterations.map(count))} " " <span class="soft">{move || preview.with(|p| (p.rows > 0).then(|| format!("· {} {}", count(p.rows), t::rows(language))))}</span></dd>
-        </dl>
+        <Fragment html=outlook class="outlook" on_deed=Callback::new(move |deed: Deed| if deed.what == "write" { write(form, &deed.of) })/>
         <Findings of=findings field=""/>
         <p class="soft" role="status">{move || match stops.get() {
             _ if is_asked.get() => t::previewing(language).to_owned(),
@@ -57,6 +57,7 @@ pub fn Outcome(
             n => t::to_mend(language, n),
         }}</p>
         <button class="button" data-kind="main" type="submit" disabled=move || pending.get() || !is_ready.get()>{label}</button>
+        <Takeoff form flight/>
         <div class="tabs" role="tablist">
             {move || preview.with(|p| p.scripts.iter().map(|node| node.node.clone()).collect::<Vec<_>>()).into_iter().enumerate().map(|(at, name)| view! {
                 <button type="button" class="tab" role="tab" aria-selected=move || (shown.get() == at).to_string() on:click=move |_| shown.set(at)>{name}</button>

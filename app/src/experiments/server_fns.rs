@@ -27,11 +27,13 @@ pub async fn get_experiment(id: String) -> Result<ExperimentView, AppError> {
     Ok(backend::experiments::get(&backend, &actor, &id.parse()?).await?)
 }
 
-/// What a launch would do, and what stands against it.
+/// What a launch would do, and what stands against it; and what it comes to, as HTML.
 #[server(prefix = "/fn", endpoint = "experiments/preview", input = Json, output = Json)]
-pub async fn preview_experiment(form: Form) -> Result<Preview, AppError> {
+pub async fn preview_experiment(form: Form) -> Result<(Preview, String), AppError> {
     let (backend, actor) = crate::context::backend_and_actor()?;
-    Ok(backend::experiments::preview(&backend, &actor, &form).await?)
+    let preview = backend::experiments::preview(&backend, &actor, &form).await?;
+    let outlook = super::outlook_html::outlook(&preview);
+    Ok((preview, outlook))
 }
 
 /// The same key twice is one launch.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::context::use_language;
 use crate::shared::format::{ago, count, moment, significant, span};
-use crate::texts::{comparison as t, experiments, jobs};
+use crate::texts::{comparison as t, experiments, jobs, queue};
 
 /// Columns that the choice of grouping offers.
 const MOST_GROUPABLE: usize = 100;
@@ -263,6 +263,7 @@ pub fn state(name: &str, language: Language) -> Option<AnyView> {
         "finished" => ("succeeded", jobs::finished(language)),
         "crashed" => ("failed", jobs::crashed(language)),
         "aborted" => ("stopped", jobs::aborted(language)),
+        "queued" => ("pending", queue::queued(language)),
         _ => return None,
     };
     Some(view! { <span class="badge" data-state=mark>{word}</span> }.into_any())

@@ -56,6 +56,7 @@ pub fn ExperimentsPage() -> impl IntoView {
                 <CompareLink chosen=table.chosen/>
                 <A href="/imports" attr:class="button">{imports::title(language)}</A>
                 <A href="/experiments/send" attr:class="button">{tracking::send_short(language)}</A>
+                <super::QueueLink/>
                 <A href="/experiments/new" attr:class="button" attr:data-kind="main">{experiments::new(language)}</A>
             </div>
         </div>

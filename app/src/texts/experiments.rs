@@ -40,9 +40,6 @@ texts! {
     model => "Model", "模型";
     dataset => "Dataset", "数据集";
     gpus_per_node => "GPUs per node", "每节点 GPU 数";
-    world => "World size", "总进程数";
-    data_parallel => "Data parallel", "数据并行";
-    iterations => "Iterations", "迭代步数";
     launching => "Launching…", "启动中…";
     no_model => "Register a model first, and convert it to MCore.", "请先登记模型并转换为 MCore。";
     no_dataset => "Register a dataset first.", "请先登记数据集。";

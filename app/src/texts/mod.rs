@@ -29,6 +29,8 @@ pub mod metrics;
 pub mod models;
 pub mod nodes;
 pub mod people;
+pub mod preflight;
 pub mod profiles;
+pub mod queue;
 pub mod scripts;
 pub mod tracking;

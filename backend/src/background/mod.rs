@@ -10,6 +10,7 @@ pub mod log_follower;
 pub mod model_reconciler;
 pub mod node_prober;
 pub mod point_packer;
+pub mod queue_reconciler;
 pub mod telemetry;
 pub mod underway;
 
@@ -56,6 +57,11 @@ pub fn start(backend: &Backend) -> Background {
         "gather reconciler",
         Duration::from_secs(2),
         gather_reconciler::activate,
+    );
+    driver.every_or_woken(
+        "queue reconciler",
+        Duration::from_secs(1),
+        queue_reconciler::activate,
     );
     driver.every(
         "deployment reconciler",

@@ -1,12 +1,16 @@
 //! Experiments: preview, launch, relaunch, stop, list.
 
+mod earlier;
 mod notes;
 mod plan;
+mod preflight;
 mod profile;
+pub mod queue;
 mod reports;
 mod scripts;
 
 pub use notes::html as notes_html;
+pub use preflight::{Flights, mend, progress as preflight_progress};
 pub use profile::{
     delete, extent, fill_in_configs, notes, profile, rename, set_archived, set_notes, set_tag,
     standing, tags,
@@ -18,19 +22,48 @@ pub use scripts::{
 
 use domain::experiments::form::{Form, Preview};
 use domain::experiments::{Experiment, ExperimentView, Setup};
-use domain::finding::{Finding, Weight};
-use domain::ids::ExperimentId;
+use domain::finding::Finding;
+use domain::ids::{CheckpointId, ExperimentId};
 use domain::jobs::{JobSpec, Kind, Success};
 use domain::people::Role;
 use domain::recipes::{extra, fields};
 
 use crate::store::{Inserted, Launched, NewJobRow, NewLaunch};
-use crate::{Actor, Backend, Error, Result, clock, jobs, metrics, nodes, tracking};
+use crate::{Actor, Backend, Error, Result, checkpoints, clock, jobs, metrics, nodes, tracking};
 use plan::Plan;
+
+/// The weights that a run begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The model's own.
+    Base,
+    /// A checkpoint of another run, which every node of the cluster holds whole: its adapter, or all its weights.
+    Checkpoint { folder: String, id: CheckpointId },
+}
+
+impl Start {
+    async fn of(backend: &Backend, actor: &Actor, id: &CheckpointId) -> Result<Start> {
+        let checkpoint = checkpoints::get(backend, actor, id).await?;
+        if !checkpoints::spread(backend, actor, id).await? {
+            return Err(Error::Conflict(domain::language::Text::new(
+                "The checkpoint it starts from is being brought together on every node. Launch again when that is done.",
+                "其起始检查点正在各节点归集，完成后请再次启动。",
+            )));
+        }
+        Ok(Start::Checkpoint {
+            folder: checkpoint.folder,
+            id: checkpoint.id,
+        })
+    }
+}
+
+fn setup_of(experiment: &Experiment) -> Result<&Setup> {
+    experiment.setup.as_ref().ok_or(Error::NotFound("recipe"))
+}
 
 /// What a launch would do: scripts, iterations, and everything that stands against it. Looks at the nodes; changes nothing.
 pub async fn preview(backend: &Backend, actor: &Actor, form: &Form) -> Result<Preview> {
-    let (mut preview, _) = plan::plan(backend, actor, form).await?;
+    let (mut preview, _) = plan::plan(backend, actor, form, &Start::Base).await?;
     preview
         .findings
         .extend(name_findings(backend, actor, &form.name).await?);
@@ -52,9 +85,8 @@ pub async fn create_and_launch(
     if let Some(known) = backend.store().experiment_of_launch(&key).await? {
         return Ok(known);
     }
-    let mut findings = name_findings(backend, actor, &form.name).await?;
-    let (preview, plan) = plan::plan(backend, actor, form).await?;
-    findings.extend(preview.findings);
+    let findings = name_findings(backend, actor, &form.name).await?;
+    let plan = cleared(backend, actor, form, &Start::Base, findings, launch_key).await?;
     let experiment = Experiment {
         id: clock::new_id(),
         project_id: actor.project.clone(),
@@ -62,15 +94,46 @@ pub async fn create_and_launch(
         setup: None,
         created_at: clock::now(),
     };
-    launch(
-        backend,
-        actor,
-        experiment,
-        true,
-        ready(findings, plan)?,
-        &key,
-    )
-    .await
+    launch(backend, actor, experiment, true, plan, &key).await
+}
+
+/// Looks at every node at once and says what stands against a launch, without making it. Its progress is kept under `key`.
+pub async fn preflight(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+    key: &str,
+) -> Result<domain::experiments::preflight::Report> {
+    actor.needs(Role::Member)?;
+    let (preview, plan) = plan::plan(backend, actor, form, &Start::Base).await?;
+    match plan {
+        Some(plan) => preflight::fly(backend, actor, &plan, key).await,
+        None => Err(Error::Invalid(preview.findings)),
+    }
+}
+
+/// A plan that the pre-flight let through: no launch goes another way.
+async fn cleared(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+    origin: &Start,
+    mut findings: Vec<Finding>,
+    key: &str,
+) -> Result<Plan> {
+    let (preview, plan) = plan::plan(backend, actor, form, origin).await?;
+    let Some(mut plan) = plan else {
+        findings.extend(preview.findings);
+        return Err(Error::Invalid(findings));
+    };
+    plan.ground.findings.extend(findings);
+    let report = preflight::fly(backend, actor, &plan, key).await?;
+    let stopping = report.findings();
+    if stopping.is_empty() {
+        Ok(plan)
+    } else {
+        Err(Error::Invalid(stopping))
+    }
 }
 
 /// Another attempt of the same setup, from the start.
@@ -93,20 +156,13 @@ pub async fn relaunch(
         name: view.experiment.name.clone(),
         ..form_of(&view.experiment)?
     };
-    let (preview, plan) = plan::plan(backend, actor, &form).await?;
-    let plan = ready(preview.findings, plan)?;
+    let origin = match &setup_of(&view.experiment)?.start_from {
+        Some(id) => Start::of(backend, actor, id).await?,
+        None => Start::Base,
+    };
+    let plan = cleared(backend, actor, &form, &origin, Vec::new(), launch_key).await?;
     let key = format!("experiment {id} again {launch_key}");
     launch(backend, actor, view.experiment, false, plan, &key).await
-}
-
-fn ready(findings: Vec<Finding>, plan: Option<Plan>) -> Result<Plan> {
-    let stops = findings
-        .iter()
-        .any(|finding| finding.weight == Weight::Stops);
-    match plan {
-        Some(plan) if !stops => Ok(plan),
-        _ => Err(Error::Invalid(findings)),
-    }
 }
 
 async fn launch(
@@ -229,7 +285,7 @@ pub(crate) async fn find(
 
 /// The form that leads to this experiment's setup again, its name left out.
 pub fn form_of(experiment: &Experiment) -> Result<Form> {
-    let setup = experiment.setup.as_ref().ok_or(Error::NotFound("recipe"))?;
+    let setup = setup_of(experiment)?;
     Ok(Form {
         name: String::new(),
         cluster_id: setup.cluster_id.to_string(),
@@ -241,6 +297,7 @@ pub fn form_of(experiment: &Experiment) -> Result<Form> {
         extra: extra::write(&setup.recipe.extra),
         script: setup.script.clone(),
         reports: setup.reports.clone(),
+        variables: setup.variables.clone(),
     })
 }
 

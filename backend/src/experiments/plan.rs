@@ -1,24 +1,31 @@
 //! From a form to what each node runs, with everything that stands against it.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use domain::datasets::Dataset;
 use domain::experiments::Setup;
 use domain::experiments::form::{Form, NodeScript, Preview};
+use domain::experiments::outlook::{self, Ground};
 use domain::finding::{Finding, Weight};
 use domain::jobs::ProcessSpec;
 use domain::models::{Format, Model, Origin};
 use domain::nodes::place::path_on;
-use domain::nodes::{Cluster, NodeView};
+use domain::nodes::{Cluster, Node, NodeView};
 use domain::nodes::{holders, ports};
 use domain::recipes::command::{self, Train};
 use domain::recipes::launch::{self, Launch, LaunchNode};
-use domain::recipes::version::{self, Version};
-use domain::recipes::{Recipe, arithmetic, fit, pasted, reports};
+use domain::recipes::memory::{Estimate, RowLengths, Shape};
+use domain::recipes::rules::{self, Facts};
+use domain::recipes::settings::Settings;
+use domain::recipes::version::{self, Generation, Version};
+use domain::recipes::{Recipe, arithmetic, fit, pasted, reports, world};
 use domain::shell::quote;
 use futures::future::join_all;
 
 use crate::hosts::Limits;
 use crate::{Actor, Backend, Result, nodes, transfers};
+
+use super::{Start, earlier};
 
 /// Ports at which the ranks of a run meet; the first that is free on the main node is taken.
 const MASTER_PORTS: std::ops::Range<u16> = 29_500..29_600;
@@ -27,6 +34,26 @@ const MASTER_PORTS: std::ops::Range<u16> = 29_500..29_600;
 pub struct Plan {
     pub setup: Setup,
     pub processes: Vec<ProcessSpec>,
+    /// What the pre-flight looks at.
+    pub ground: PreflightGround,
+    pub estimate: Option<Estimate>,
+    /// Bytes of one checkpoint over all nodes (0: not known), and how many will be kept.
+    pub checkpoints: (f64, u64),
+}
+
+/// Of what the launch is made, for the pre-flight.
+pub struct PreflightGround {
+    pub nodes: Vec<NodeView>,
+    pub version: Version,
+    pub model: Model,
+    pub mcore: Model,
+    pub dataset: Dataset,
+    pub gpus: Vec<u32>,
+    pub port: u16,
+    pub settings: Settings,
+    pub shape: Option<Shape>,
+    /// What the form itself has against it; what the nodes have is looked at again.
+    pub findings: Vec<Finding>,
 }
 
 /// What the form names, as far as it is there.
@@ -45,9 +72,11 @@ pub async fn plan(
     backend: &Backend,
     actor: &Actor,
     form: &Form,
+    origin: &Start,
 ) -> Result<(Preview, Option<Plan>)> {
     let mut preview = Preview::default();
-    let chosen = choose(backend, actor, form, &mut preview.findings).await?;
+    let mut absent = Vec::new();
+    let chosen = choose(backend, actor, form, &mut preview.findings, &mut absent).await?;
     let recipe = match form.recipe() {
         Ok(recipe) => Some(recipe),
         Err(findings) => {
@@ -55,7 +84,9 @@ pub async fn plan(
             None
         }
     };
+    preview.findings.extend(form.variable_findings());
     let Some(chosen) = chosen else {
+        preview.findings.extend(absent);
         return Ok((preview, None));
     };
     preview.rows = chosen.dataset.rows;
@@ -66,9 +97,6 @@ pub async fn plan(
             return Ok((preview, None));
         }
     };
-    preview
-        .findings
-        .extend(held_by_others(&gpus, &chosen.nodes));
     preview.gpus_per_node = u32::try_from(gpus.len()).unwrap_or(u32::MAX);
     let Some(recipe) = recipe else {
         return Ok((preview, None));
@@ -79,22 +107,29 @@ pub async fn plan(
     preview
         .findings
         .extend(super::scripts::findings(&form.script, chosen.version));
-    let world = u32::try_from(gpus.len() * chosen.nodes.len()).unwrap_or(u32::MAX);
-    match arithmetic::divide(&recipe, world) {
-        Ok(division) => {
-            preview.division = Some(division);
-            count(&recipe, division, chosen.dataset.rows, &mut preview);
-        }
-        Err(findings) => preview.findings.extend(findings),
-    }
-    let (port, findings) = look(backend, &chosen).await?;
-    preview.findings.extend(findings);
+    let seen = look(backend, &chosen).await?;
+    let ground = foresee(
+        backend,
+        actor,
+        form,
+        &chosen,
+        &recipe,
+        &gpus,
+        &seen,
+        &mut preview,
+    )
+    .await?;
+    // The nodes' own are looked at again by the pre-flight.
+    preview
+        .findings
+        .extend(held_by_others(&gpus, &chosen.nodes));
+    preview.findings.extend(seen.findings);
     let said = reports::say(&form.reports, chosen.version);
     preview.findings.extend(said.findings.clone());
     // What a person writes among the arguments stands.
     let mut reporting = recipe.clone();
     reporting.extra.splice(0..0, said.flags.clone());
-    let processes = match render(&chosen, &reporting, &gpus, port, form) {
+    let processes = match render(&chosen, &reporting, &gpus, seen.port, form, origin) {
         Ok(mut processes) => {
             preview
                 .findings
@@ -118,7 +153,12 @@ pub async fn plan(
             script: pasted::shown(&process.script),
         })
         .collect();
+    let outlook = preview.outlook.as_ref();
     let plan = Plan {
+        estimate: outlook.and_then(|outlook| outlook.memory.clone()),
+        checkpoints: outlook
+            .and_then(|outlook| outlook.checkpoints)
+            .unwrap_or_default(),
         setup: Setup {
             cluster_id: chosen.cluster.id,
             model_id: chosen.model.id,
@@ -132,16 +172,120 @@ pub async fn plan(
                 .unwrap_or_default(),
             script: form.script.clone(),
             reports: form.reports.clone(),
+            variables: form.variables.clone(),
+            start_from: match origin {
+                Start::Base => None,
+                Start::Checkpoint { id, .. } => Some(id.clone()),
+            },
         },
         processes,
+        ground,
     };
     Ok((preview, Some(plan)))
 }
 
+/// Rules, division, iterations and the outlook, into the preview; and what the pre-flight will look at.
+#[expect(clippy::too_many_arguments, reason = "all that a launch is made of")]
+async fn foresee(
+    backend: &Backend,
+    actor: &Actor,
+    form: &Form,
+    chosen: &Chosen,
+    recipe: &Recipe,
+    gpus: &[u32],
+    seen: &Looked,
+    preview: &mut Preview,
+) -> Result<PreflightGround> {
+    let settings = Settings::of(
+        recipe,
+        chosen.version.generation().unwrap_or(Generation::G3),
+    );
+    let shape = seen.config.as_ref().and_then(Shape::of_config);
+    let main = chosen.nodes[0].probe.as_ref();
+    let packages: Vec<(String, String)> = main
+        .iter()
+        .flat_map(|probe| &probe.packages)
+        .map(|package| (package.name.clone(), package.version.clone()))
+        .collect();
+    let variables: Vec<(String, String)> = form.variables.clone().into_iter().collect();
+    let (nodes, gpus_per_node) = (chosen.nodes.len() as u64, gpus.len() as u64);
+    let breaches = rules::check(&Facts {
+        recipe,
+        settings: &settings,
+        version: chosen.version,
+        shape: shape.as_ref(),
+        nodes,
+        gpus_per_node,
+        packages: &packages,
+        variables: &variables,
+        has_weights: true,
+    });
+    preview
+        .findings
+        .extend(breaches.iter().map(|breach| breach.finding.clone()));
+    let rows = RowLengths::guessed(chosen.dataset.size_bytes, chosen.dataset.rows);
+    let all = u32::try_from(gpus.len() * chosen.nodes.len()).unwrap_or(u32::MAX);
+    match arithmetic::divide(recipe, all) {
+        Ok(division) => {
+            preview.division = Some(division);
+            count(recipe, division, chosen.dataset.rows, rows, preview);
+        }
+        // The rules have said it, unless it is something that they do not know.
+        Err(findings) if breaches.is_empty() => preview.findings.extend(findings),
+        Err(_) => {}
+    }
+    let used = chosen.nodes.iter().filter_map(|view| view.probe.as_ref());
+    let used = used.flat_map(|probe| probe.gpus.iter().filter(|gpu| gpus.contains(&gpu.index)));
+    let gpu = used.min_by_key(|gpu| gpu.memory_total_mib).map(|gpu| {
+        (
+            gpu.name.clone(),
+            gpu.memory_total_mib as f64 * f64::from(1 << 20),
+        )
+    });
+    let before = earlier::runs(backend, actor, &chosen.model.id, recipe).await?;
+    preview.outlook = Some(outlook::outlook(Ground {
+        recipe,
+        settings: &settings,
+        shape: shape.as_ref(),
+        nodes,
+        gpus_per_node,
+        gpu,
+        iterations: preview.iterations,
+        rows,
+        earlier: &before.paces,
+        measured: before.memory,
+        breaches,
+    }));
+    Ok(PreflightGround {
+        nodes: chosen.nodes.clone(),
+        version: chosen.version,
+        model: chosen.model.clone(),
+        mcore: chosen.mcore.clone(),
+        dataset: chosen.dataset.clone(),
+        gpus: gpus.to_vec(),
+        port: seen.port,
+        settings,
+        shape,
+        findings: preview.findings.clone(),
+    })
+}
+
 /// Iterations, and what the size of the dataset does to them.
-fn count(recipe: &Recipe, division: arithmetic::Division, rows: u64, preview: &mut Preview) {
+fn count(
+    recipe: &Recipe,
+    division: arithmetic::Division,
+    rows: u64,
+    lengths: RowLengths,
+    preview: &mut Preview,
+) {
     let kept = (rows as f64 * recipe.split_dataset_ratio) as u64;
-    let iterations = arithmetic::iterations(recipe, division, rows - kept.min(rows));
+    let trained = rows - kept.min(rows);
+    // Packs are counted, not rows.
+    let units = match lengths.mean.filter(|_| recipe.packing) {
+        Some(mean) => world::packs(trained, mean, recipe.max_length.into()).0,
+        None => trained,
+    };
+    let iterations = arithmetic::iterations(recipe, division, units);
     preview.iterations = Some(iterations);
     if iterations == 0 {
         preview.findings.push(Finding::stops(
@@ -166,6 +310,7 @@ async fn choose(
     actor: &Actor,
     form: &Form,
     findings: &mut Vec<Finding>,
+    absent: &mut Vec<Finding>,
 ) -> Result<Option<Chosen>> {
     let clusters = nodes::list(backend, actor).await?;
     let cluster = clusters
@@ -181,7 +326,7 @@ async fn choose(
         Some((_, nodes)) => {
             for view in nodes {
                 if let Some(unreachable) = &view.unreachable {
-                    findings.push(Finding::stops(
+                    absent.push(Finding::stops(
                         "cluster_id",
                         format!("{} does not answer: {}.", view.node.name, unreachable.why),
                         format!("{} 没有响应：{}。", view.node.name, unreachable.why.zh),
@@ -295,8 +440,20 @@ fn held_by_others(gpus: &[u32], nodes: &[NodeView]) -> Vec<Finding> {
     pairs.filter_map(|(view, gpu)| on(view, gpu)).collect()
 }
 
+/// What a look at every node came to.
+struct Looked {
+    /// A free one of the main node.
+    port: u16,
+    /// The model's, from the main node.
+    config: Option<serde_json::Value>,
+    findings: Vec<Finding>,
+}
+
+/// A config.json is a few KiB; what is longer is none.
+const CONFIG_BYTES: u32 = 1 << 20;
+
 /// Looks at every node: is everything there that training reads, and which port is free on the main one?
-async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)> {
+async fn look(backend: &Backend, chosen: &Chosen) -> Result<Looked> {
     let main = &chosen.nodes[0].node;
     let looks = join_all(chosen.nodes.iter().map(|view| async move {
         let node = &view.node;
@@ -305,8 +462,9 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
             quote(&path_on(owner.map_or(main, |view| &view.node), node, path))
         };
         let command = format!(
-            "[ -e {}/config.json ] && echo model; [ -e {}/latest_checkpointed_iteration.txt ] && echo mcore; stat -L -c 'dataset %s' {} 2>/dev/null; \
-             {}; echo end",
+            "m={}; [ -e \"$m\"/config.json ] && echo model; [ -e {}/latest_checkpointed_iteration.txt ] && echo mcore; \
+             stat -L -c 'dataset %s' {} 2>/dev/null; {}; \
+             echo \"config $(head -c {CONFIG_BYTES} \"$m\"/config.json 2>/dev/null | base64 | tr -d '\\n')\"; echo end",
             on(&chosen.model.node_id, &chosen.model.path),
             on(&chosen.mcore.node_id, &chosen.mcore.path),
             on(&chosen.dataset.node_id, &chosen.dataset.path),
@@ -318,6 +476,7 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
     .await;
     let mut findings = Vec::new();
     let mut taken = Vec::new();
+    let mut config = None;
     for (rank, (view, look)) in chosen.nodes.iter().zip(looks).enumerate() {
         let name = &view.node.name;
         let text = match look? {
@@ -359,6 +518,10 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
         }
         if rank == 0 {
             taken = ports::listening(&text).collect();
+            let encoded = text.lines().find_map(|line| line.strip_prefix("config "));
+            config = encoded
+                .and_then(|text| BASE64_STANDARD.decode(text).ok())
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         }
     }
     // Ports of runs that were launched but do not listen yet are in their scripts.
@@ -374,7 +537,25 @@ async fn look(backend: &Backend, chosen: &Chosen) -> Result<(u16, Vec<Finding>)>
         .clone()
         .find(|port| !taken.contains(port))
         .unwrap_or(MASTER_PORTS.start);
-    Ok((port, findings))
+    Ok(Looked {
+        port,
+        config,
+        findings,
+    })
+}
+
+/// The interface that carries traffic between the nodes.
+pub fn interface(view: &NodeView) -> String {
+    let first = view
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.interfaces.first().cloned());
+    first.unwrap_or_else(|| "eth0".to_owned())
+}
+
+/// Where ms-swift caches datasets and takes its locks.
+pub fn cache(node: &Node) -> String {
+    format!("{}/cache/modelscope", node.work_folder)
 }
 
 fn render(
@@ -383,22 +564,14 @@ fn render(
     gpus: &[u32],
     port: u16,
     form: &Form,
+    origin: &Start,
 ) -> std::result::Result<Vec<ProcessSpec>, domain::language::Text> {
     let addresses: Vec<String> = chosen
         .nodes
         .iter()
         .map(transfers::reachable_address)
         .collect();
-    let interfaces: Vec<String> = chosen
-        .nodes
-        .iter()
-        .map(|view| {
-            view.probe
-                .as_ref()
-                .and_then(|probe| probe.interfaces.first().cloned())
-                .unwrap_or_else(|| "eth0".to_owned())
-        })
-        .collect();
+    let interfaces: Vec<String> = chosen.nodes.iter().map(interface).collect();
     let of = |owner: &domain::ids::NodeId| {
         let view = chosen.nodes.iter().find(|view| view.node.id == *owner);
         &view.unwrap_or(&chosen.nodes[0]).node
@@ -417,17 +590,30 @@ fn render(
             node.work_folder,
             launch::folder_name(form.name.trim())
         );
-        let cache = format!("{}/cache/modelscope", node.work_folder);
-        let command = command::train(
+        let cache = cache(node);
+        // A checkpoint's folder is that of the first node.
+        let result = match origin {
+            Start::Base => None,
+            Start::Checkpoint { folder, .. } => Some(path_on(&chosen.nodes[0].node, node, folder)),
+        };
+        let is_lora = recipe.tuner.is_lora();
+        let mut command = command::train(
             &Train {
                 model: &model,
-                mcore_model: &mcore,
+                mcore_model: result.as_ref().filter(|_| !is_lora).unwrap_or(&mcore),
                 dataset: &dataset,
                 output: &output,
             },
             recipe,
             chosen.version,
         )?;
+        if let Some(folder) = result.filter(|_| is_lora) {
+            let flag = match chosen.version.generation() {
+                Some(Generation::G3) => "mcore_adapter",
+                _ => "adapter_load",
+            };
+            command.flags.push((flag.to_owned(), vec![folder]));
+        }
         let meeting = Launch {
             nodes: chosen
                 .nodes
@@ -443,6 +629,7 @@ fn render(
             master_port: port,
             modelscope_cache: &cache,
             megatron_lm_path: None,
+            variables: &form.variables,
         };
         processes.push(ProcessSpec {
             rank: u32::try_from(rank).unwrap_or(u32::MAX),

@@ -355,6 +355,8 @@ mod tests {
             preset: "runbook-lora".to_owned(),
             script: String::new(),
             reports: std::collections::BTreeMap::new(),
+            start_from: None,
+            variables: Default::default(),
         };
         let bench = bench(Some(setup)).await;
         bench

@@ -110,6 +110,14 @@ impl Store {
                 return Ok(Launched::NameTaken);
             }
             insert_profile_in(&mut transaction, &new.experiment.id, new.config, now).await?;
+        } else {
+            // One that waited begins with what it was found to start from.
+            sqlx::query("update experiments set setup = $2 where id = $1")
+                .bind(new.experiment.id.as_str())
+                .bind(new.experiment.setup.as_ref().map(to_json).transpose()?)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("store an experiment's setup"))?;
         }
         sqlx::query(
             "insert into attempts (id, experiment_id, number, job_id, created_at) \
@@ -122,6 +130,12 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(failed("store an attempt"))?;
+        // What has begun waits no more.
+        sqlx::query("delete from queue where experiment_id = $1")
+            .bind(new.experiment.id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("take an entry out of the queue"))?;
         transaction.commit().await.map_err(failed("commit"))?;
         Ok(Launched::New)
     }

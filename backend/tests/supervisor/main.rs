@@ -12,6 +12,7 @@ mod launch;
 mod leases;
 mod logs;
 mod places;
+mod preflight;
 mod stops;
 mod support;
 mod telemetry;

@@ -17,11 +17,11 @@ use tempfile::TempDir;
 use crate::support::{Console, lives};
 
 /// The nodes, taken down with everything on them when dropped.
-struct Yard {
+pub struct Yard {
     folder: TempDir,
-    console: Console,
+    pub console: Console,
     cluster: Cluster,
-    nodes: Vec<NodeView>,
+    pub nodes: Vec<NodeView>,
 }
 
 /// Built beside this test by every `cargo test` of the workspace.
@@ -38,7 +38,7 @@ fn rehearsal() -> Command {
 
 impl Yard {
     /// Two nodes of two GPUs at loopback addresses of their own, with the base model in both forms and the dataset on each.
-    async fn open(first_address: u8) -> Yard {
+    pub async fn open(first_address: u8) -> Yard {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let key = Command::new("ssh-keygen")
@@ -88,8 +88,13 @@ impl Yard {
         }
     }
 
+    /// The console is killed, and the next one takes over its folder.
+    pub async fn restart(&mut self) {
+        self.console = Console::restart(&self.folder.path().join("data")).await;
+    }
+
     /// A form that can be launched: the model is converted and copied as people do it.
-    async fn form(&self) -> Form {
+    pub async fn form(&self) -> Form {
         let (backend, actor) = (&self.console.backend, &self.console.actor);
         let (main, other) = (&self.nodes[0].node, &self.nodes[1].node);
         let path = format!("{}/models/yard-base", main.work_folder);

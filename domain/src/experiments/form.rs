@@ -29,6 +29,8 @@ pub struct Form {
     pub script: String,
     /// Texts by the keys of `recipes::reports::ALL`; of secrets their ids.
     pub reports: BTreeMap<String, String>,
+    /// Variables set on every node besides those of the launch.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Form {
@@ -67,6 +69,46 @@ impl Form {
     pub fn recipe(&self) -> Result<Recipe, Vec<Finding>> {
         let preset = self.preset().map_err(|finding| vec![finding])?;
         fields::read(&self.recipe, &self.extra, &(preset.recipe)())
+    }
+
+    /// Writes values that something else found: a field of the recipe, a variable, or an argument among the further ones.
+    pub fn write(&mut self, set: &[(String, String)]) {
+        for (name, value) in set {
+            if name
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            {
+                self.variables.insert(name.clone(), value.clone());
+            } else if let Some(field) = fields::ALL
+                .iter()
+                .find(|field| field.key == name || field.flag == name)
+            {
+                self.recipe.insert(field.key.to_owned(), value.clone());
+            } else if let Ok(mut all) = extra::read(&self.extra) {
+                all.retain(|(flag, _)| flag.replace('-', "_") != *name);
+                all.push((name.clone(), vec![value.clone()]));
+                self.extra = extra::write(&all);
+            }
+        }
+    }
+
+    /// Variables whose name no shell takes.
+    pub fn variable_findings(&self) -> Vec<Finding> {
+        let is_name = |name: &str| {
+            let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(rest)
+        };
+        let wrong = self.variables.keys().filter(|name| !is_name(name));
+        wrong
+            .map(|name| {
+                Finding::stops(
+                    "variables",
+                    format!("\"{name}\" is no name of a variable: letters, digits and _ only, not beginning with a digit."),
+                    format!("“{name}”不是合法的变量名，只能包含字母、数字和 _，且不能以数字开头。"),
+                )
+            })
+            .collect()
     }
 
     /// GPUs per node: what is written, else all that the node with the fewest has.
@@ -142,6 +184,26 @@ mod tests {
                 ..presets::rehearsal()
             })
         );
+    }
+
+    #[test]
+    fn what_something_found_is_written_where_it_belongs() {
+        let mut form = Form {
+            extra: "--sequence-parallel false --a b".to_owned(),
+            ..Form::of_preset("")
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        form.write(&[
+            pair("tensor_parallel", "4"),
+            pair("sequence_parallel", "true"),
+            pair("NCCL_IB_DISABLE", "1"),
+        ]);
+        assert_eq!(form.recipe["tensor_parallel"], "4");
+        assert_eq!(form.extra, "--a b --sequence_parallel true");
+        assert_eq!(form.variables["NCCL_IB_DISABLE"], "1");
+        assert!(form.variable_findings().is_empty());
+        form.variables.insert("1; rm".to_owned(), String::new());
+        assert_eq!(form.variable_findings().len(), 1);
     }
 
     #[test]

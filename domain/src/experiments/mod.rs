@@ -7,9 +7,13 @@ pub mod preflight;
 pub mod queue;
 pub mod sweep;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptId, ClusterId, DatasetId, ExperimentId, JobId, ModelId, ProjectId};
+use crate::ids::{
+    AttemptId, CheckpointId, ClusterId, DatasetId, ExperimentId, JobId, ModelId, ProjectId,
+};
 use crate::recipes::Recipe;
 use crate::time::Timestamp;
 use crate::tracking::{RunState, TrackedRun};
@@ -43,6 +47,12 @@ pub struct Setup {
     /// Where records go besides this console; of secrets their ids.
     #[serde(default)]
     pub reports: std::collections::BTreeMap<String, String>,
+    /// Variables set on every node besides those of the launch.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// The checkpoint of another run that it begins with; none: the model itself.
+    #[serde(default)]
+    pub start_from: Option<CheckpointId>,
 }
 
 /// One launch of an experiment.

@@ -1,5 +1,6 @@
 //! `train.sh`: what each node runs. Only NODE_RANK differs between the nodes of a run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::command::Command;
@@ -17,6 +18,8 @@ pub struct Launch<'a> {
     pub modelscope_cache: &'a str,
     /// Megatron-LM's folder, for 3.x only: unset, 3.x clones it from the network at each start.
     pub megatron_lm_path: Option<&'a str>,
+    /// What a person sets besides; theirs stand in place of ours.
+    pub variables: &'a BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,11 +32,7 @@ pub struct LaunchNode<'a> {
 }
 
 /// What the node with this rank sets for its processes.
-pub fn variables(
-    launch: &Launch<'_>,
-    rank: usize,
-    version: Version,
-) -> Vec<(&'static str, String)> {
+pub fn variables<'a>(launch: &Launch<'a>, rank: usize, version: Version) -> Vec<(&'a str, String)> {
     let node = &launch.nodes[rank];
     let gpus = launch
         .gpus
@@ -65,6 +64,9 @@ pub fn variables(
     ) {
         variables.push(("MEGATRON_LM_PATH", path.to_owned()));
     }
+    variables.retain(|(name, _)| !launch.variables.contains_key(*name));
+    let own = launch.variables.iter();
+    variables.extend(own.map(|(name, value)| (name.as_str(), value.clone())));
     variables
 }
 
@@ -142,6 +144,7 @@ mod tests {
             master_port: 29_500,
             modelscope_cache: "/work/cache",
             megatron_lm_path: Some("/opt/Megatron-LM"),
+            variables: &BTreeMap::new(),
         };
         let (first, second) = (
             script(&launch, 0, &command, version),

@@ -78,6 +78,7 @@ fn a_node_takes_what_the_console_writes_for_its_release() {
                 master_port: port(),
                 modelscope_cache: "/tmp/modelscope",
                 megatron_lm_path: Some(&megatron_lm),
+                variables: &std::collections::BTreeMap::new(),
             };
             let trains = command::train(&train, &recipe, version).unwrap();
             run(root, &venv, &launch::script(&launch, 0, &trains, version));

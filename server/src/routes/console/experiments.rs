@@ -5,9 +5,12 @@ use axum::{Extension, Json};
 use backend::{Actor, Backend, experiments, metrics};
 use domain::experiments::ExperimentView;
 use domain::experiments::form::{Form, Preview};
+use domain::experiments::outlook::Outlook;
+use domain::experiments::preflight::Report;
+use domain::experiments::queue::{Waiting, Wish};
 use domain::ids::ExperimentId;
 use domain::metrics::{DrawRequest, Drawn, Summary};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, Started};
 
@@ -30,12 +33,68 @@ pub async fn list(
     Ok(Json(experiments::list(&backend, &actor).await?))
 }
 
+/// A preview with its numbers.
+#[derive(Serialize)]
+pub struct Previewed {
+    #[serde(flatten)]
+    preview: Preview,
+    outlook: Option<Outlook>,
+}
+
 pub async fn preview(
     State(backend): State<Backend>,
     Extension(actor): Extension<Actor>,
     Json(form): Json<Form>,
-) -> Answer<Preview> {
-    Ok(Json(experiments::preview(&backend, &actor, &form).await?))
+) -> Answer<Previewed> {
+    let mut preview = experiments::preview(&backend, &actor, &form).await?;
+    let outlook = preview.outlook.take();
+    Ok(Json(Previewed { preview, outlook }))
+}
+
+pub async fn preflight(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    Json(form): Json<Form>,
+) -> Answer<Report> {
+    let key = backend::clock::new_id::<ExperimentId>().to_string();
+    Ok(Json(
+        experiments::preflight(&backend, &actor, &form, &key).await?,
+    ))
+}
+
+#[derive(Deserialize)]
+pub struct Enqueue {
+    /// A text of the caller's own: the same twice is one entry.
+    launch_key: String,
+    form: Form,
+    #[serde(default)]
+    wish: Wish,
+}
+
+pub async fn queue(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+) -> Answer<Vec<Waiting>> {
+    Ok(Json(experiments::queue::queue(&backend, &actor).await?))
+}
+
+pub async fn enqueue(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    Json(new): Json<Enqueue>,
+) -> Answer<Vec<ExperimentId>> {
+    let made = experiments::queue::enqueue(&backend, &actor, &new.form, &new.wish, &new.launch_key);
+    Ok(Json(made.await?))
+}
+
+pub async fn leave_queue(
+    State(backend): State<Backend>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<ExperimentId>,
+) -> Answer<()> {
+    Ok(Json(
+        experiments::queue::leave(&backend, &actor, &id).await?,
+    ))
 }
 
 pub async fn create(

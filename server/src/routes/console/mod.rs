@@ -43,6 +43,12 @@ pub fn routes() -> Router<AppState> {
             get(experiments::list).post(experiments::create),
         )
         .route("/experiments/preview", post(experiments::preview))
+        .route("/experiments/preflight", post(experiments::preflight))
+        .route("/queue", get(experiments::queue).post(experiments::enqueue))
+        .route(
+            "/queue/{id}",
+            axum::routing::delete(experiments::leave_queue),
+        )
         .route("/experiments/{id}", get(experiments::get))
         .route("/experiments/{id}/stop", post(experiments::stop))
         .route("/experiments/{id}/relaunch", post(experiments::relaunch))
