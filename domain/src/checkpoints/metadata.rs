@@ -178,7 +178,7 @@ fn dtype<'a>(pickle: &Pickle<'a>, tensor: &Value<'a>) -> Option<&'a str> {
         return None;
     };
     match pickle.get(*properties.first()?) {
-        Value::Global("torch", name) => Some(name),
+        Value::Global(names) if names.0 == "torch" => Some(names.1),
         _ => None,
     }
 }

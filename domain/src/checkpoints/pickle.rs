@@ -65,8 +65,8 @@ pub enum Value<'a> {
     /// Also a set.
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// A class or function by name.
-    Global(&'a str, &'a str),
+    /// A class or function by module and name. Boxed: there are few, and values are many.
+    Global(Box<(&'a str, &'a str)>),
     /// What a call of `callee` would make, and the state that it would be given.
     Made {
         callee: Id,
@@ -121,7 +121,7 @@ impl<'a> Pickle<'a> {
             return None;
         };
         match self.get(*callee) {
-            Value::Global(_, name) => Some(name),
+            Value::Global(names) => Some(names.1),
             _ => None,
         }
     }
@@ -294,13 +294,13 @@ impl<'a> Machine<'a> {
             b'c' => {
                 let module = self.utf8(self.begun)?;
                 let name = self.utf8(self.begun)?;
-                self.make(Value::Global(module, name))?;
+                self.make(Value::Global(Box::new((module, name))))?;
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.get(module), self.get(name)) {
                     (Value::Text(module), Value::Text(name)) => {
-                        let global = Value::Global(module, name);
+                        let global = Value::Global(Box::new((*module, *name)));
                         self.make(global)?;
                     }
                     _ => return Err(self.broken("a class whose name is no text")),
