@@ -24,6 +24,8 @@ pub enum Seen {
 pub struct Process {
     pub seen: Seen,
     pub marked: u32,
+    /// At how many percent a checkpoint's `Loading:` bar ended, where that was not 100.
+    pub loading: Option<u32>,
     pub log_size: u64,
     pub log_inode: u64,
 }
@@ -33,6 +35,7 @@ impl Process {
         Process {
             seen: Seen::Absent,
             marked: 0,
+            loading: None,
             log_size: 0,
             log_inode: 0,
         }
@@ -88,6 +91,12 @@ pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
         "no" => Some(false),
         _ => None,
     };
+    // Without all of its weights no work is finished, whatever the program says of itself.
+    let loading = value("loading ").and_then(|percent| percent.parse::<u32>().ok());
+    let closing = match loading {
+        Some(_) => Some(false),
+        None => closing,
+    };
     let code = need("rc")?.trim().parse::<i32>().ok();
     let seen = if number("epoch ")? != epoch || id.len() < 4 {
         Seen::Absent
@@ -103,6 +112,7 @@ pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
     Ok(Process {
         seen,
         marked,
+        loading,
         log_size: log.first().copied().unwrap_or(0),
         log_inode: log.get(1).copied().unwrap_or(0),
     })
@@ -111,6 +121,17 @@ pub fn parse(text: &str, epoch: i64) -> Result<Process, String> {
 /// How a process's end reads as the cause of a failure; None when it is none.
 pub fn complaint(rank: usize, process: &Process) -> Option<Text> {
     match &process.seen {
+        Seen::Exited { code: 0, .. } if process.loading.is_some() => {
+            let percent = process.loading.unwrap_or_default();
+            Some(Text::new(
+                format!(
+                    "Rank {rank} loaded only {percent} % of the checkpoint (its bar `Loading:` ended there): shards are missing or truncated, and what it made holds random weights. Gather the checkpoint and check it."
+                ),
+                format!(
+                    "节点 {rank} 只加载了检查点的 {percent} %（`Loading:` 进度条停在该处）：分片缺失或不完整，结果中含有随机权重。请重新归集并检查检查点。"
+                ),
+            ))
+        }
         Seen::Exited {
             code: 0,
             closing: Some(false),
@@ -139,6 +160,46 @@ pub fn complaint(rank: usize, process: &Process) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkpoint_that_was_not_loaded_whole_is_a_failure_whatever_was_said() {
+        let look = |log: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let lay = r#"cd "$1" && printf %s "$2" > log && printf '0   ' > rc && printf 2 > epoch && printf '41 900 b1 2' > id"#;
+            let laid = std::process::Command::new("sh")
+                .args(["-c", lay, "lay"])
+                .arg(folder.path())
+                .arg(log)
+                .status();
+            assert!(laid.expect("sh runs").success());
+            let text = crate::jobs::wrapper::look(
+                &folder.path().display().to_string(),
+                "c",
+                Some("End time of running main: "),
+            );
+            let output = std::process::Command::new("sh")
+                .args(["-c", &text])
+                .output()
+                .expect("sh runs");
+            parse(&String::from_utf8_lossy(&output.stdout), 2).expect("an observation")
+        };
+        let end = "\n[INFO:swift] End time of running main: 2026\n";
+        let whole = look(&format!(
+            "Loading:   0%|\rLoading:  55%|\rLoading: 100%|██| 40/40{end}"
+        ));
+        assert_eq!((whole.loading, complaint(0, &whole)), (None, None));
+        let torn = look(&format!("Loading:   0%|\rLoading:  55%|█ | 22/40{end}"));
+        assert_eq!(torn.loading, Some(55));
+        let said = complaint(0, &torn).expect("a complaint");
+        assert!(said.en.contains("55 %"), "{said}");
+        assert!(matches!(
+            torn.seen,
+            Seen::Exited {
+                closing: Some(false),
+                ..
+            }
+        ));
+    }
 
     const ALIVE: &str = "boot b1\nepoch 2\nid 41 900 b1 2\nrc     \nlog 120 77\nalive yes\nmarked 3\nclosing no\nend\n";
 

@@ -178,6 +178,7 @@ mod tests {
             marked,
             log_size: 0,
             log_inode: 0,
+            loading: None,
         })
     }
 

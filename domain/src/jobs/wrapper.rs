@@ -163,12 +163,21 @@ echo "alive $a"
 echo "rc $(cat rc 2>/dev/null)"
 echo "log $(stat -c '%s %i' log 2>/dev/null)"
 {closing}
+case "$(cat rc 2>/dev/null)" in *[0-9]*) {LOADING} ;; esac
 echo end
 "#,
         folder = quote(folder),
         cookie = quote(cookie),
     )
 }
+
+/// Prints `loading N` when a bar `Loading:` of a checkpoint ended at N percent instead of 100: before ms-swift 4.5.3 that is the only
+/// trace of shards that could not be read. A bar rewrites its own line, so the last word of a line counts.
+const LOADING: &str = r#"head -c 67108864 log 2>/dev/null | grep -aE 'Loading: +[0-9]+%' | awk '
+  { last = ""; rest = $0
+    while (match(rest, /Loading: +[0-9]+%/)) { last = substr(rest, RSTART + 8, RLENGTH - 9); rest = substr(rest, RSTART + RLENGTH) }
+    if (last != "" && last + 0 < 100) bad = last + 0 }
+  END { if (bad != "") print "loading " bad }'"#;
 
 /// Ends a process and all its descendants: TERM, `grace_secs`, KILL, for everything that `OURS` names. The supervising shell goes
 /// last, so that it can still record how the process ended. Prints `left N`: how many live on (0 unless the kernel holds them).
