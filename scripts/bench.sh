@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures what the issues give figures for and writes docs/benchmarks.md and .json. BENCH_ONLY=console, metrics, launch or pages measures one
-# part; the rows of the others stay, with their day.
+# Measures what the issues give figures for and writes docs/benchmarks.md and .json. BENCH_ONLY=console, metrics, launch, pages or datasets
+# measures one part; the rows of the others stay, with their day.
 source "$(dirname "$0")/common.sh"
 install_build_tools
 install_packages chromium=chromium npm=npm python3=python3
@@ -17,3 +17,4 @@ if [[ ${BENCH_ONLY:-pages} == pages ]]; then
   scripts/bench/peers.sh "$target/peers"
   python3 scripts/bench/pages.py "$target"
 fi
+[[ ${BENCH_ONLY:-datasets} != datasets ]] || python3 scripts/bench/datasets.py "$target"

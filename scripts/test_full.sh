@@ -25,6 +25,10 @@ trap 'rm -f "$log"' EXIT
 cargo build -q --bin trainyard
 TEST_FULL=1 python3 scripts/test_swanlab.py "$target/debug/trainyard" 0.6.13 0.7.20 0.8.5 0.9.8 0.10.3
 python3 scripts/test_push.py "$target/debug/trainyard" 100
+# Verdicts on dataset files, held to what real ms-swift does with them.
+swift_old=$(scripts/swift_venv.sh 3.9.3)
+swift_new=$(scripts/swift_venv.sh 4.6.0)
+python3 scripts/test_datasets.py "$target/debug/trainyard" "3.9.3=$swift_old" "4.6.0=$swift_new"
 cargo test -q --test export --test megatron -- --include-ignored | tee "$log"
 cargo test -q --test supervisor gigabyte -- --ignored --nocapture | tee -a "$log"
 printf 'test-full: %d tests passed in %d s, with %s\n' "$(awk '/^test result: ok\./ { sum += $4 } END { print sum }' "$log")" \

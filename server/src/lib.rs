@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod cookies;
+pub mod dataset;
 pub mod guard;
 pub mod http_error;
 pub mod inspect;

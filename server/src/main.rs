@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             on_runtime(async move { server::tour::print(&setup).await }).report()
         }
         // These read files and end: they need no runtime.
+        Command::Dataset(dataset) => server::dataset::run(&dataset),
         Command::Inspect(inspect) => server::inspect::run(&inspect),
         Command::Script(script) => server::script::run(&script),
         Command::Checkpoint(checkpoint) => server::checkpoint::run(&checkpoint),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::checkpoint::Checkpoint;
+use crate::dataset::Dataset;
 use crate::inspect::Inspect;
 use crate::script::Script;
 
@@ -35,6 +36,9 @@ pub enum Command {
     Script(Script),
     /// Say whether a checkpoint or model folder is complete, and what is missing or truncated; needs no console.
     Checkpoint(Checkpoint),
+    /// Check dataset files; needs no console.
+    #[command(subcommand)]
+    Dataset(Dataset),
     /// Walk the whole path through a fresh console's HTTP API: convert, train, gather, export, deploy, ask.
     Demo {
         /// The one-time link that the console printed.

@@ -260,7 +260,7 @@ fn help(name: &str) -> Option<Text> {
 }
 
 /// What differs: argument, there, here.
-pub fn changes(changes: Option<&[(String, Option<String>, Option<String>)]>) -> String {
+pub fn changes(changes: Option<&[Change]>) -> String {
     let language = use_language();
     let Some(changes) = changes else {
         return view! { <p class="soft">{t::nothing_there(language)}</p> }.to_html();
