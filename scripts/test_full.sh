@@ -29,6 +29,7 @@ python3 scripts/test_push.py "$target/debug/trainyard" 100
 swift_old=$(scripts/swift_venv.sh 3.9.3)
 swift_new=$(scripts/swift_venv.sh 4.6.0)
 python3 scripts/test_datasets.py "$target/debug/trainyard" "3.9.3=$swift_old" "4.6.0=$swift_new"
+SWIFT_PYTHONS="3.9.3=$swift_old 4.6.0=$swift_new" cargo test -q -p domain --test swift -- --ignored
 cargo test -q --test export --test megatron -- --include-ignored | tee "$log"
 cargo test -q --test supervisor gigabyte -- --ignored --nocapture | tee -a "$log"
 printf 'test-full: %d tests passed in %d s, with %s\n' "$(awk '/^test result: ok\./ { sum += $4 } END { print sum }' "$log")" \

@@ -4,6 +4,8 @@ pub mod agent;
 pub mod check;
 pub mod lengths;
 pub mod mend;
+pub mod preview;
+pub mod render;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! Models: weights in a folder on a node, and where they came from.
 
 pub mod folder;
+pub mod plugin;
 pub mod precision;
 pub mod safetensors;
 

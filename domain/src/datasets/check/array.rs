@@ -92,6 +92,7 @@ impl Checker {
     pub(super) fn one_element(&mut self) {
         let text = std::mem::take(&mut self.carry);
         let (line, before) = self.element;
+        self.base = self.offset;
         if let Err(error) = std::str::from_utf8(&text) {
             self.not_utf8(&text, error.valid_up_to());
             self.mode = Mode::Over;

@@ -8,8 +8,8 @@ use super::turns::Role;
 use crate::language::Text;
 
 impl Checker {
-    /// Ends the file.
-    pub fn finish(mut self) -> Report {
+    /// Ends the file: what waits for more bytes is judged, so that `take_marks` has all rows.
+    pub fn end(&mut self) {
         if self.mode == Mode::Begin {
             self.begin();
         }
@@ -28,6 +28,12 @@ impl Checker {
                 }
             }
         }
+        self.mode = Mode::Over;
+    }
+
+    /// Ends the file and says what was found.
+    pub fn finish(mut self) -> Report {
+        self.end();
         self.report()
     }
 
@@ -42,6 +48,7 @@ impl Checker {
             self.line += 1;
         }
         if let Some(pending) = self.pending.take() {
+            self.base = pending.offset;
             self.values(&pending.text, pending.line, pending.before, false);
         }
     }

@@ -64,6 +64,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub text: Vec<u8>,
+    pub offset: u64,
     pub line: u64,
     pub before: u64,
     pub splitter: Splitter,
@@ -98,6 +99,8 @@ pub struct Checker {
     pub(super) bytes: u64,
     /// Where the line, or in an array the element, begins in the file.
     pub(super) offset: u64,
+    /// Where the text that is being read begins in the file.
+    pub(super) base: u64,
     pub(super) line: u64,
     /// Characters before the next byte on its line; only kept in arrays.
     pub(super) before: u64,
@@ -126,6 +129,7 @@ impl Checker {
             splitter: Splitter::default(),
             bytes: 0,
             offset: 0,
+            base: 0,
             line: 1,
             before: 0,
             element: (1, 0),
@@ -326,14 +330,17 @@ impl Checker {
                     if self.rows_over_lines == 1 {
                         self.first_over_lines = (self.row + 1, pending.line);
                     }
+                    self.base = pending.offset;
                     self.values(&pending.text, pending.line, pending.before, false);
                 } else {
                     self.pending = Some(pending);
                 }
                 return;
             }
+            self.base = pending.offset;
             self.values(&pending.text, pending.line, pending.before, false);
         }
+        self.base = self.offset;
         self.values(line, self.line, 0, true);
     }
 
@@ -409,6 +416,7 @@ impl Checker {
                     let before = super::text::place(text, start, line, before).1 - 1;
                     self.pending = Some(Pending {
                         text: text[start..].to_vec(),
+                        offset: self.base + start as u64,
                         line,
                         before,
                         splitter,
@@ -419,8 +427,8 @@ impl Checker {
                     self.broken(fault, text, (line, before));
                     self.rules.lost();
                     self.mark(
-                        self.offset + start as u64,
-                        self.offset + text.len() as u64,
+                        self.base + start as u64,
+                        self.base + text.len() as u64,
                         Effect::FileFails,
                     );
                     return;
@@ -462,7 +470,7 @@ impl Checker {
         self.rules.row(root, &self.schema, &mut here);
         self.long_row((end - at) as u64);
         let effect = self.notes.worst;
-        self.mark(self.offset + at as u64, self.offset + end as u64, effect);
+        self.mark(self.base + at as u64, self.base + end as u64, effect);
         Ok(end)
     }
 

@@ -258,6 +258,40 @@ fn many_findings_are_counted_and_some_are_listed() {
 }
 
 #[test]
+fn marks_say_where_each_row_lies() {
+    let pretty = GOOD.replace("[", "[\n  ");
+    let bad = GOOD.replacen("user", "nobody", 1);
+    for text in [
+        format!("{GOOD}\r\n\n  {bad}\n{pretty}\n{GOOD}"),
+        format!("\u{feff}{GOOD}{bad}\n{GOOD}"),
+        format!(" [ {GOOD} ,\n{pretty},{bad}\n]\n")
+            .trim_start()
+            .to_owned(),
+    ] {
+        let mut checker = Checker::new(Version::parse("4.6.0").unwrap(), Shape::Json).with_marks();
+        let mut marks = Vec::new();
+        for piece in text.as_bytes().chunks(7) {
+            checker.push(piece);
+            marks.extend(checker.take_marks());
+        }
+        checker.end();
+        marks.extend(checker.take_marks());
+        let rows: Vec<_> = marks
+            .iter()
+            .map(|mark| text[mark.start as usize..mark.end as usize].trim())
+            .collect();
+        for (row, mark) in rows.iter().zip(&marks) {
+            assert!(
+                serde_json::from_str::<serde_json::Value>(row).is_ok(),
+                "{row}"
+            );
+            assert_eq!(mark.effect == Effect::Dropped, *row == bad, "{row}");
+        }
+        assert!(rows.len() >= 3 && rows[0] == GOOD, "{rows:?}");
+    }
+}
+
+#[test]
 fn every_kind_has_its_own_name() {
     let names: std::collections::BTreeSet<_> = Kind::ALL
         .iter()
