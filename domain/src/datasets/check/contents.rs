@@ -106,6 +106,33 @@ impl Rules {
         }
     }
 
+    /// From 4.5 on, lists of contents and calls are looked through as objects: anything else in them loses the row.
+    pub(super) fn plain_lists(
+        &self,
+        turn: &Turn,
+        (column, n): (&str, usize),
+        fixed: Option<usize>,
+        here: &mut Here,
+    ) {
+        if !self.traits.converts_calls {
+            return;
+        }
+        let is_plain = |item: View| item.kind() != json::Kind::Object;
+        let content = turn.content.filter(|content| content.items().any(is_plain));
+        let calls = turn
+            .tool_calls
+            .filter(|calls| calls.kind() != json::Kind::Array || calls.items().any(is_plain));
+        for (name, value) in [("content", content), ("tool_calls", calls)] {
+            if let Some(value) = value {
+                let at = fixed.unwrap_or(value.start());
+                let path = || format!("{column}[{n}].{name}");
+                here.add(Kind::BadContentPart, Effect::Dropped, at, path, || {
+                    describe(value)
+                });
+            }
+        }
+    }
+
     /// Parts of a content: texts, and images, videos and audios.
     pub(super) fn parts(
         &mut self,

@@ -148,8 +148,10 @@ impl Rules {
                 _ => 1,
             });
             if let Some(value) = value {
-                let is_file =
-                    |item: View| matches!(item.kind(), json::Kind::Text | json::Kind::Object);
+                let is_file = |item: View| match item.kind() {
+                    json::Kind::Text => !item.is_empty(),
+                    kind => kind == json::Kind::Object,
+                };
                 let is_read = is_file(value)
                     || value.kind() == json::Kind::Array && value.items().all(is_file);
                 if !is_read {

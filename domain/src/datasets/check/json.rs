@@ -479,5 +479,13 @@ pub(super) fn read(parser: &mut Parser, text: &[u8]) -> Result<(), Fault> {
     if end < text.len() {
         return fault(Flaw::Unexpected, end);
     }
-    Ok(())
+    // Python's reader takes no raw control characters.
+    let strict = parser.faults.iter().copied();
+    match strict
+        .into_iter()
+        .find(|fault| matches!(fault.flaw, Flaw::Control | Flaw::Nul))
+    {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
 }

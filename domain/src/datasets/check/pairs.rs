@@ -162,8 +162,14 @@ impl Rules {
             Some(list) => inner.root(list.as_bytes()),
             None => history,
         };
-        let is_pair =
-            |pair: View| pair.kind() == json::Kind::Array && pair.items().nth(1).is_some();
+        // Three of a pair are read as two; each must be a text.
+        let is_pair = |pair: View| {
+            pair.items().nth(1).is_some()
+                && pair
+                    .items()
+                    .take(2)
+                    .all(|side| side.kind() == json::Kind::Text)
+        };
         let is_read = list.kind() == json::Kind::Array && list.items().all(is_pair);
         if is_read {
             for role in [Role::User, Role::Assistant] {

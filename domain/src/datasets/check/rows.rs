@@ -164,7 +164,12 @@ impl Rules {
         };
         let system = get(&meaning.system);
         if let Some(system) = system.filter(|value| value.kind() != json::Kind::Text) {
-            let effect = Effect::Dropped;
+            // Beside texts, it cannot be put into one column before 4.2.
+            let effect = if self.traits.keeps_mixed {
+                Effect::Dropped
+            } else {
+                Effect::FileFails
+            };
             here.add(
                 Kind::SystemNotText,
                 effect,

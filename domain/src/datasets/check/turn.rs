@@ -77,6 +77,7 @@ impl Rules {
                 answered +=
                     u32::from(has_text || self.traits.converts_calls && turn.tool_calls.is_some());
             }
+            self.plain_lists(&turn, (column, n), fixed, here);
             let is_converted = self.calls_of(
                 turn.tool_calls,
                 turn.content,
