@@ -1,7 +1,7 @@
 //! What a script was understood as, the list of all arguments, and what differs, as HTML: written on the server only, since the tables of
 //! arguments are large.
 
-use backend::experiments::ScriptRead;
+use backend::experiments::{Change, ScriptRead};
 use domain::finding::Weight;
 use domain::language::{Language, Text};
 use domain::recipes::arguments::{Argument, GENERATIONS, Kind, table};

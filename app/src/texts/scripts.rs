@@ -1,4 +1,8 @@
-//! Words of a pasted script, of the list of all arguments, and of what differs.
+//! Words of a pasted script, of the list of all arguments, and of what differs. Many stand only in what the server writes.
+#![cfg_attr(
+    not(feature = "ssr"),
+    allow(dead_code, reason = "the browser needs only some")
+)]
 
 use domain::language::Language;
 

@@ -17,7 +17,8 @@ pub use profile::{
 };
 pub use reports::keep_secret;
 pub use scripts::{
-    Against, ScriptRead, arguments, changes, follow_script, mend_script, read_script, take_reports,
+    Against, Change, ScriptRead, arguments, changes, follow_script, mend_script, read_script,
+    take_reports,
 };
 
 use domain::experiments::form::{Form, Preview};
