@@ -39,12 +39,12 @@ test("memory, the grid of GPUs and the time move with the form", async () => {
   await expect(page.locator(".gpu-row")).toHaveCount(2);
   await expect(page.locator(".gpu-cell")).toHaveCount(4);
   await expect(page.locator(".gpu-cell").nth(3)).toHaveText("D3");
-  const likely = page.locator(".memory-said strong");
-  const before = await likely.textContent();
-  await expect(page.locator(".memory-bar i")).not.toHaveCount(0);
+  const weights = page.locator('.legend li[data-part="0"] b');
+  const before = await weights.textContent();
+  await expect(page.locator(".memory-bar rect[data-part]")).not.toHaveCount(0);
   await field("tensor_parallel").fill("2");
   await expect(page.locator(".gpu-cell").nth(3)).toHaveText("D1T1");
-  await expect(likely).not.toHaveText(before ?? "");
+  await expect(weights).not.toHaveText(before ?? "");
   await field("pipeline_parallel").fill("2");
   await field("global_batch_size").fill("16");
   await expect(page.locator(".gpu-cell").nth(3)).toHaveText("P1D0T1");

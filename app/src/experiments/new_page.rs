@@ -135,9 +135,9 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
     let form = RwSignal::new(choices.with_untracked(|all| all.form.clone()));
     // What was typed until the last pause.
     let settled = RwSignal::new(form.get_untracked());
-    Effect::new(move |before: Option<Form>| {
-        let now = form.get();
-        if before.is_some_and(|before| before != now) {
+    Effect::new(move |_| {
+        // Compared with what is settled, not with the last look: who writes the same again must not end the wait for good.
+        if form.with(|now| settled.with_untracked(|settled| settled != now)) {
             let waiting = set_timeout_with_handle(
                 move || {
                     settled.try_set(form.get_untracked());
@@ -150,7 +150,6 @@ fn Setup(choices: Signal<Choices>) -> impl IntoView {
                 }
             });
         }
-        now
     });
     // Looked at from the browser only: it asks the nodes, for which no page should wait.
     let preview = RwSignal::new(None::<Result<(Preview, String), AppError>>);

@@ -50,7 +50,7 @@ fn numbers(preview: &Preview, outlook: &Outlook, language: Language) -> AnyView 
         .map(|seconds| format!("{} s/it", significant(seconds, 3)));
     view! {
         <dl class="facts">
-            <dt>{t::world(language)}</dt><dd>{world} <span class="soft">{batches}</span></dd>
+            <dt>{t::world(language)}</dt><dd>{world} " " <span class="soft">{batches}</span></dd>
             <dt>{t::iterations(language)}</dt>
             <dd>{preview.iterations.map(count)} " " <span class="soft">{format!("{} {}", count(preview.rows), experiments::rows(language))}</span></dd>
             <dt>{t::tokens(language)}</dt>
@@ -171,36 +171,48 @@ fn memory(outlook: &Outlook, language: Language) -> AnyView {
     .into_any()
 }
 
-/// A bar on a scale that ends beyond the GPU and the high band.
+/// The bar is this many units long.
+const LONG: f64 = 1000.0;
+
+/// A bar on a scale that ends beyond the GPU and the high band. A picture, since pages may not style what they bring inline.
 fn bar(estimate: &Estimate, bytes: f64, language: Language) -> AnyView {
     let end = estimate.high.max(bytes) * 1.04;
-    let share = |bytes: f64| format!("{:.2}%", 100.0 * bytes / end);
+    let along = |bytes: f64| LONG * bytes / end;
     let parts = estimate.parts.named();
-    let shown = parts
+    let shown: Vec<_> = parts
         .iter()
         .enumerate()
-        .filter(|(_, (_, bytes))| *bytes > 0.0);
+        .filter(|(_, (_, bytes))| *bytes > 0.0)
+        .collect();
+    let mut from = 0.0;
     let pieces: Vec<_> = shown
-        .clone()
+        .iter()
         .map(|(at, (name, bytes))| {
             let title = format!("{} {}", t::part(language, name), size(*bytes as u64));
-            view! { <i data-part=at style=format!("width:{}", share(*bytes)) title=title></i> }
+            let x = format!("{:.2}", along(from));
+            from += bytes;
+            let width = format!("{:.2}", along(*bytes));
+            view! { <rect data-part=*at x=x y="5" width=width height="22"><title>{title}</title></rect> }
         })
         .collect();
     let legend: Vec<_> = shown
+        .iter()
         .map(|(at, (name, bytes))| {
-            view! { <li data-part=at><i></i>{t::part(language, name)} " " <b>{size(*bytes as u64)}</b></li> }
+            view! { <li data-part=*at><i></i>{t::part(language, name)} " " <b>{size(*bytes as u64)}</b></li> }
         })
         .collect();
-    let band = format!(
-        "left:{};width:{}",
-        share(estimate.low),
-        share(estimate.high - estimate.low)
+    let band = (
+        format!("{:.2}", along(estimate.low)),
+        format!("{:.2}", along(estimate.high - estimate.low)),
     );
     view! {
-        <div class="memory-bar" role="img" aria-label=format!("{} / {}", size(estimate.likely() as u64), size(bytes as u64))>
-            {pieces}<span class="memory-band" style=band></span><span class="memory-end" style=format!("left:{}", share(bytes))></span>
-        </div>
+        <svg class="memory-bar" viewBox=format!("0 0 {LONG} 34") preserveAspectRatio="none" role="img"
+            aria-label=format!("{} / {}", size(estimate.likely() as u64), size(bytes as u64))>
+            <rect class="memory-ground" x="0" y="5" width=LONG height="22"></rect>
+            {pieces}
+            <rect class="memory-band" x=band.0 y="29" width=band.1 height="3"></rect>
+            <rect class="memory-end" x=format!("{:.2}", along(bytes)) y="0" width="3" height="34"></rect>
+        </svg>
         <ul class="legend">{legend}</ul>
     }
     .into_any()
