@@ -91,7 +91,14 @@ test("groups have counts and means, and lead to their runs", async () => {
   const row = page.locator(".runs tbody tr", { hasText: "5e-4" }).filter({ hasText: "2 experiments" });
   await expect(row).toHaveCount(1);
   await picture("table-groups");
-  await row.getByRole("link").click();
+  await row.locator(".run-name a").click();
+  await expect(row.locator(".run-name a")).toHaveAttribute("aria-expanded", "true");
+  await expect(page.locator(".runs .in-group .run-name a")).toHaveCount(2);
+  await picture("table-unfolded");
+  await row.locator(".run-name a").click();
+  await expect(page.locator(".runs .in-group")).toHaveCount(0);
+  await row.getByRole("link", { name: "2 experiments" }).click();
+  await expect(page).not.toHaveURL(/group=/);
   await expect(names()).toHaveCount(2);
 });
 
