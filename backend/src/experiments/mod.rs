@@ -87,7 +87,14 @@ pub async fn create_and_launch(
         return Ok(known);
     }
     let findings = name_findings(backend, actor, &form.name).await?;
-    let plan = cleared(backend, actor, form, &Start::Base, findings, launch_key).await?;
+    let plan = match cleared(backend, actor, form, &Start::Base, findings, launch_key).await {
+        Ok(plan) => plan,
+        // While this click was looked at, its twin may have launched and taken the GPUs.
+        Err(refusal) => {
+            let known = backend.store().experiment_of_launch(&key).await?;
+            return known.ok_or(refusal);
+        }
+    };
     let experiment = Experiment {
         id: clock::new_id(),
         project_id: actor.project.clone(),
@@ -113,7 +120,7 @@ pub async fn preflight(
     }
 }
 
-/// A plan that the pre-flight let through: no launch goes another way.
+/// A plan that the pre-flight let through: no launch goes another way. A port that was taken since it was chosen is chosen anew.
 async fn cleared(
     backend: &Backend,
     actor: &Actor,
@@ -122,19 +129,23 @@ async fn cleared(
     mut findings: Vec<Finding>,
     key: &str,
 ) -> Result<Plan> {
-    let (preview, plan) = plan::plan(backend, actor, form, origin).await?;
-    let Some(mut plan) = plan else {
-        findings.extend(preview.findings);
-        return Err(Error::Invalid(findings));
-    };
-    plan.ground.findings.extend(findings);
-    let report = preflight::fly(backend, actor, &plan, key).await?;
-    let stopping = report.findings();
-    if stopping.is_empty() {
-        Ok(plan)
-    } else {
-        Err(Error::Invalid(stopping))
+    for is_last in [false, false, true] {
+        let (preview, plan) = plan::plan(backend, actor, form, origin).await?;
+        let Some(mut plan) = plan else {
+            findings.extend(preview.findings);
+            return Err(Error::Invalid(findings));
+        };
+        plan.ground.findings.extend(findings.clone());
+        let report = preflight::fly(backend, actor, &plan, key).await?;
+        let stopping = report.findings();
+        if stopping.is_empty() {
+            return Ok(plan);
+        }
+        if is_last || !report.only_lacks_a_port() {
+            return Err(Error::Invalid(stopping));
+        }
     }
+    unreachable!("the last round returns")
 }
 
 /// Another attempt of the same setup, from the start.
@@ -145,6 +156,10 @@ pub async fn relaunch(
     launch_key: &str,
 ) -> Result<ExperimentId> {
     actor.needs(Role::Member)?;
+    let key = format!("experiment {id} again {launch_key}");
+    if let Some(known) = backend.store().experiment_of_launch(&key).await? {
+        return Ok(known);
+    }
     let view = get(backend, actor, id).await?;
     if view.job().is_some_and(|job| !job.state.is_terminal()) {
         return Err(Error::Conflict(domain::language::Text::new(
@@ -162,7 +177,6 @@ pub async fn relaunch(
         None => Start::Base,
     };
     let plan = cleared(backend, actor, &form, &origin, Vec::new(), launch_key).await?;
-    let key = format!("experiment {id} again {launch_key}");
     launch(backend, actor, view.experiment, false, plan, &key).await
 }
 

@@ -90,6 +90,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Nothing but the port where the ranks meet stops it: somebody took it after it was chosen, and another may be free.
+    pub fn only_lacks_a_port(&self) -> bool {
+        let mut stopping = self.rows.iter().filter(|row| row.mark() == Mark::Stops);
+        stopping.next().is_some_and(|row| row.key == "port") && stopping.next().is_none()
+    }
+
     /// How many rows stop the launch, and how many only warn.
     pub fn counts(&self) -> (usize, usize) {
         let of = |mark| self.rows.iter().filter(|row| row.mark() == mark).count();
