@@ -153,7 +153,8 @@ fn megatron(s: &Situation<'_>) -> Row {
             match &seen.megatron {
                 None => (Mark::Warning, "–".to_owned()),
                 Some((path, version)) if version == "none" => (Mark::Stops, path.clone()),
-                Some((path, version)) => (Mark::Ok, format!("{version} {path}")),
+                // Each node has its own variable, so the place may differ; the release may not.
+                Some((_, version)) => (Mark::Ok, version.clone()),
             }
         });
     let evidence = row.evidence();
@@ -182,8 +183,8 @@ fn megatron(s: &Situation<'_>) -> Row {
         row.problem(
             Mark::Stops,
             Text::new(
-                "The nodes have different releases of Megatron-LM, or at different places. Use the same branch everywhere.",
-                "各节点的 Megatron-LM 版本或路径不同。请使用同一分支。",
+                "The nodes have different releases of Megatron-LM. Use the same branch everywhere.",
+                "各节点的 Megatron-LM 版本不同。请使用同一分支。",
             ),
             evidence,
             None,
