@@ -251,15 +251,22 @@ impl<'a> Scanner<'a> {
     }
 
     fn ansi(&mut self) -> PartKind {
+        self.at += 1;
+        self.escaped_until(b'\'', "'");
+        PartKind::Ansi
+    }
+
+    /// From the opening character past the closing one, which is the same; a backslash takes the next character along.
+    fn escaped_until(&mut self, end: u8, said: &str) {
         let start = self.at;
-        self.at += 2;
+        self.at += 1;
         loop {
             match self.peek(0) {
                 None => {
-                    self.unclosed(start + 1, "'");
+                    self.unclosed(start, said);
                     break;
                 }
-                Some(b'\'') => {
+                Some(byte) if byte == end => {
                     self.at += 1;
                     break;
                 }
@@ -270,7 +277,6 @@ impl<'a> Scanner<'a> {
                 Some(_) => self.step(),
             }
         }
-        PartKind::Ansi
     }
 
     fn double(&mut self) -> PartKind {
@@ -420,25 +426,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn backquoted(&mut self) -> PartKind {
-        let start = self.at;
-        self.at += 1;
-        loop {
-            match self.peek(0) {
-                None => {
-                    self.unclosed(start, "`");
-                    break;
-                }
-                Some(b'`') => {
-                    self.at += 1;
-                    break;
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    self.step();
-                }
-                Some(_) => self.step(),
-            }
-        }
+        self.escaped_until(b'`', "`");
         PartKind::Command
     }
 
