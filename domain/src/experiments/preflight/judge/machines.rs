@@ -372,19 +372,12 @@ fn ram(s: &Situation<'_>) -> Row {
             None => (Mark::Unknown, "–".to_owned()),
         }
     });
-    let short = row.names(Mark::Stops);
-    if !short.is_empty() {
-        let evidence = row.evidence();
-        row.problem(
-            Mark::Stops,
-            Text::new(
-                format!("The optimizer on the CPU takes about {} on each node, more than {} has free. Lower --optimizer_offload_fraction.", gib(need), list(&short)),
-                format!("CPU 优化器在每个节点约占内存 {}，超过 {} 的可用内存。请减小 --optimizer_offload_fraction。", gib(need), list(&short)),
-            ),
-            evidence,
-            None,
-        );
-    }
+    row.blame(Mark::Stops, |short| {
+        Text::new(
+            format!("The optimizer on the CPU takes about {} on each node, more than {} has free. Lower --optimizer_offload_fraction.", gib(need), short),
+            format!("CPU 优化器在每个节点约占内存 {}，超过 {} 的可用内存。请减小 --optimizer_offload_fraction。", gib(need), short),
+        )
+    });
     row.done()
 }
 
@@ -400,19 +393,12 @@ fn shm(s: &Situation<'_>) -> Row {
         ),
         None => (Mark::Unknown, "–".to_owned()),
     });
-    let small = row.names(Mark::Warning);
-    if !small.is_empty() {
-        let evidence = row.evidence();
-        row.problem(
-            Mark::Warning,
-            Text::new(
-                format!("/dev/shm of {} has little room: loader workers and NCCL may end in a bus error. Start the container with --shm-size 16g, or lower the loader's workers.", list(&small)),
-                format!("{} 的 /dev/shm 空间很小，数据加载与 NCCL 可能报 Bus error。请以 --shm-size 16g 启动容器，或减少加载进程。", list(&small)),
-            ),
-            evidence,
-            None,
-        );
-    }
+    row.blame(Mark::Warning, |small| {
+        Text::new(
+            format!("/dev/shm of {small} has little room: loader workers and NCCL may end in a bus error. Start the container with --shm-size 16g, or lower the loader's workers."),
+            format!("{small} 的 /dev/shm 空间很小，数据加载与 NCCL 可能报 Bus error。请以 --shm-size 16g 启动容器，或减少加载进程。"),
+        )
+    });
     row.done()
 }
 

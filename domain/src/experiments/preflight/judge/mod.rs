@@ -185,6 +185,15 @@ impl<'a> Making<'a> {
         });
     }
 
+    /// One problem for all nodes whose cell has this mark or a worse one, said with their names; none where there is no such node.
+    fn blame(&mut self, mark: Mark, why: impl FnOnce(&str) -> Text) {
+        let names = self.names(mark);
+        if !names.is_empty() {
+            let evidence = self.evidence();
+            self.problem(mark, why(&list(&names)), evidence, None);
+        }
+    }
+
     /// Names of the nodes whose cell has this mark or a worse one.
     fn names(&self, mark: Mark) -> Vec<String> {
         let marked = self

@@ -1,6 +1,6 @@
 //! Will the ranks find one another?
 
-use super::{Making, Situation, list};
+use super::{Making, Situation};
 use crate::experiments::preflight::{Mark, Row, Seen};
 use crate::language::Text;
 
@@ -53,19 +53,12 @@ fn reach(s: &Situation<'_>) -> Row {
                 (_, Some(other)) => (Mark::Stops, other.to_owned()),
             }
         });
-    let cut_off = row.names(Mark::Stops);
-    if !cut_off.is_empty() {
-        let evidence = row.evidence();
-        row.problem(
-            Mark::Stops,
-            Text::new(
-                format!("{} cannot reach port {} of the main node. Open the firewall between the nodes, or correct the node's address.", list(&cut_off), s.port),
-                format!("{} 无法连接主节点的端口 {}。请放通节点间防火墙，或更正节点地址。", list(&cut_off), s.port),
-            ),
-            evidence,
-            None,
-        );
-    }
+    row.blame(Mark::Stops, |cut_off| {
+        Text::new(
+            format!("{} cannot reach port {} of the main node. Open the firewall between the nodes, or correct the node's address.", cut_off, s.port),
+            format!("{} 无法连接主节点的端口 {}。请放通节点间防火墙，或更正节点地址。", cut_off, s.port),
+        )
+    });
     row.done()
 }
 
@@ -77,19 +70,12 @@ fn interface(s: &Situation<'_>) -> Row {
             sight.interface.clone(),
         )
     });
-    let missing = row.names(Mark::Stops);
-    if !missing.is_empty() {
-        let evidence = row.evidence();
-        row.problem(
-            Mark::Stops,
-            Text::new(
-                format!("{} has no such interface, or it is down. NCCL would say \"no socket interface found\".", list(&missing)),
-                format!("{} 上没有该接口或未启用，NCCL 会报 no socket interface found。", list(&missing)),
-            ),
-            evidence,
-            None,
-        );
-    }
+    row.blame(Mark::Stops, |missing| {
+        Text::new(
+            format!("{missing} has no such interface, or it is down. NCCL would say \"no socket interface found\"."),
+            format!("{missing} 上没有该接口或未启用，NCCL 会报 no socket interface found。"),
+        )
+    });
     row.done()
 }
 
